@@ -4,9 +4,10 @@
 //! Work travels in batches, because what it costs to cross a thread is paid per batch.
 
 use crate::{
-    history::History,
+    history::{History, SourceTime},
     id::{CommitId, ForwardId, Slot, Ticket, TopicIndex},
     outcome::{Outcome, Reason},
+    shares::Class,
     time::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
@@ -59,14 +60,18 @@ pub struct Arrival<R> {
     pub leader_epoch: i32,
     /// Its timestamp; in a tier the broker's append time, and what the gate counts from.
     pub appended: Timestamp,
-    /// Memory it occupies while it waits, in bytes.
-    pub bytes: u32,
     /// What must run in order shares a lane: a hash of the key where order is by key.
     pub lane: u64,
     /// The record itself.
     pub record: R,
     /// What its headers say, for a record of a tier; `None` for one of a source topic.
     pub lineage: Option<Box<Lineage>>,
+}
+
+/// What the engine must know of a record besides its [`Arrival`].
+pub trait Payload: Clone {
+    /// The timestamp it has where it was read.
+    fn time(&self) -> SourceTime;
 }
 
 /// What the headers of a tier's record say.
@@ -85,6 +90,8 @@ pub struct Work<R> {
     pub ticket: Ticket,
     /// Whose handler.
     pub topic: TopicIndex,
+    /// What kind of turn it waits for; its slot counts as one of this class.
+    pub class: Class,
     /// In-place tries made already within this attempt.
     pub tries: u16,
     /// The lane it runs in; meaningless where the topic is unordered.
@@ -102,9 +109,24 @@ pub enum Finished<R> {
     Done {
         /// Which record.
         ticket: Ticket,
+        /// Whose handler, as in [`Work`].
+        topic: TopicIndex,
+        /// Its class, as in [`Work`].
+        class: Class,
         /// Its lane, as in [`Work`].
         lane: u64,
     },
+    /// It was given up without a result, because its assignment ended.
+    Abandoned {
+        /// Which record.
+        ticket: Ticket,
+        /// Whose handler.
+        topic: TopicIndex,
+        /// Its class, as in [`Work`].
+        class: Class,
+    },
+    /// It was not started, because its assignment is ending or the lease is over.
+    Unstarted(Box<Work<R>>),
     /// Anything else; the record comes back.
     Other(Box<(Work<R>, Outcome)>),
 }
@@ -237,7 +259,7 @@ pub enum Event<R> {
 /// What the runtime must do besides work and forwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Begin to read this partition here; also sent again later to move back (RULES 6).
+    /// Begin to read this partition here, or go on from here if it is being read.
     Start {
         /// Which.
         slot: Slot,
@@ -281,6 +303,15 @@ pub enum Notice {
         from: i64,
         /// To before here.
         to: i64,
+    },
+    /// The log ends below the place where the group was: what is left of it runs again.
+    LogCut {
+        /// Which partition.
+        slot: Slot,
+        /// Where the group was.
+        committed: i64,
+        /// Where the log ends.
+        end: i64,
     },
     /// The partition takes nothing, for a reason that an operator should know.
     Held {

@@ -5,8 +5,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backoff;
+pub mod budget;
+pub mod engine;
 pub mod event;
+pub mod gate;
 pub mod history;
 pub mod id;
+pub mod ladder;
+pub mod lane;
+pub mod ledger;
+pub mod naming;
+pub mod order;
 pub mod outcome;
+pub mod pace;
+pub mod planner;
+pub mod schedule;
+pub mod shares;
+pub mod snapshot;
+pub mod start;
 pub mod time;

@@ -59,7 +59,7 @@ impl fmt::Display for Reason {
 }
 
 /// Escapes control characters and cuts at a character boundary.
-fn plain(text: &str, limit: usize) -> String {
+pub(crate) fn plain(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
     for character in text.chars() {
         let start = out.len();

@@ -1,0 +1,263 @@
+//! Commits: when, of what, and what their results mean. They are also the lease (RULES 17).
+//!
+//! # Invariants
+//! 1. One commit is outstanding at a time; a repeated one is built anew from what is owned then.
+//! 2. A partition that is clean is sent again only for the lease.
+//! 3. `lease_expired` from one session timeout after the last sign of life until the next.
+
+use super::{
+    CommitIds, Engine,
+    config::EngineConfig,
+    later,
+    partition::{Partition, Phase},
+};
+use crate::{
+    event::{Action, Actions, CommitEntry, CommitResult, HoldReason, Notice, Payload},
+    id::{CommitId, Slot},
+    pace::{self, Pace, PaceConfig, Unsaid},
+    snapshot::{self, Departure, Subject},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+/// How long a commit's result is awaited before it counts as failed. The client library retries meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A tier's log is trimmed when this much is finished below its watermark, or after a minute.
+const TRIM_RECORDS: i64 = 10_000;
+const TRIM_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The commit under way, and the lease.
+#[derive(Debug, Default)]
+pub(super) struct Committing {
+    ids: CommitIds,
+    under_way: Option<UnderWay>,
+    /// The last sign that the group counts us in; `None` while nothing is owned.
+    alive: Option<Timestamp>,
+    expired: bool,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    id: CommitId,
+    sent: Timestamp,
+    /// What it says, to know what was accepted.
+    entries: Vec<(Slot, i64)>,
+}
+
+impl Committing {
+    pub(super) fn lease_expired(&self) -> bool {
+        self.expired
+    }
+}
+
+/// The pace for a configuration: the lease asks for a commit of everything each third of the session timeout.
+pub(super) fn pace(config: &EngineConfig) -> Pace {
+    Pace::new(PaceConfig {
+        interval: config.commit.interval,
+        early: config.commit.early,
+        bytes_per_second: config.commit.metadata_per_second,
+        ..PaceConfig::for_session(config.session_timeout)
+    })
+}
+
+impl<R: Payload> Engine<R> {
+    /// An assignment is a sign of life.
+    pub(super) fn lease_begins(&mut self, now: Timestamp) {
+        self.commit.alive = Some(self.commit.alive.map_or(now, |alive| alive.max(now)));
+    }
+
+    pub(super) fn check_lease(&mut self, now: Timestamp, out: &mut Actions<R>) {
+        if self.partitions.iter().all(Option::is_none) {
+            self.commit.alive = None;
+            self.commit.expired = false;
+            return;
+        }
+        let over = self.lease_ends(now).is_some_and(|end| end <= now);
+        if over && !self.commit.expired {
+            self.commit.expired = true;
+            Self::notice(out, Notice::LeaseExpired);
+        }
+        if self.commit.under_way.as_ref().is_some_and(|commit| later(commit.sent, PATIENCE) <= now) {
+            let silent = self.commit.under_way.take();
+            self.commit_again(now, &silent.map(|commit| commit.entries).unwrap_or_default());
+        }
+    }
+
+    /// When the lease ends if no commit is acknowledged before.
+    pub(super) fn lease_ends(&self, _now: Timestamp) -> Option<Timestamp> {
+        if self.commit.expired {
+            return None;
+        }
+        Some(later(self.commit.alive?, self.config.session_timeout))
+    }
+
+    /// When the next commit is due, unless one is under way.
+    pub(super) fn commit_due(&self, now: Timestamp) -> Option<Timestamp> {
+        if let Some(commit) = &self.commit.under_way {
+            return Some(later(commit.sent, PATIENCE));
+        }
+        let mut unsaid = Unsaid { finished: self.finished_since_commit, ..Unsaid::default() };
+        for partition in self.partitions.iter().flatten().filter(|partition| commits(partition)) {
+            unsaid.changed |= partition.dirty;
+            unsaid.oldest = Some(unsaid.oldest.map_or(partition.said, |oldest| oldest.min(partition.said)));
+        }
+        self.pace.next(unsaid, now)
+    }
+
+    pub(super) fn send_commit(&mut self, now: Timestamp, out: &mut Actions<R>) {
+        if self.commit.under_way.is_some() {
+            return;
+        }
+        let leaving = self.partitions.iter().flatten().any(needs_last_commit);
+        if !leaving && self.commit_due(now).is_none_or(|due| due > now) {
+            return;
+        }
+        self.tell_full_metadata(out);
+        let id = self.commit.ids.next();
+        let (entries, bytes) = self.entries(now, id);
+        if entries.is_empty() {
+            return;
+        }
+        self.pace.sent(now, bytes);
+        self.finished_since_commit = 0;
+        let said = entries.iter().map(|entry| (entry.slot, entry.offset)).collect();
+        self.commit.under_way = Some(UnderWay { id, sent: now, entries: said });
+        out.others.push(Action::Commit(id, entries));
+    }
+
+    /// The entries of one request, and its size: who leaves, who changed, and whose lease is due, the longest unsaid
+    /// first, up to the size of a request.
+    fn entries(&mut self, now: Timestamp, id: CommitId) -> (Vec<CommitEntry>, usize) {
+        let (group, limit) = (self.config.group.as_str(), self.config.commit.metadata_limit);
+        let lease = self.config.session_timeout / 6;
+        let mut owned: Vec<_> = self.partitions.iter_mut().flatten().filter(|partition| commits(partition)).collect();
+        owned.retain(|partition| {
+            partition.dirty || needs_last_commit(partition) || later(partition.said, lease) <= now
+        });
+        owned.sort_by_key(|partition| (!needs_last_commit(partition), partition.said));
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for partition in owned {
+            let entry = entry(partition, group, limit);
+            let size = pace::entry_bytes(group, &partition.topic, &entry.metadata);
+            if bytes + size > pace::REQUEST_BYTES && !entries.is_empty() {
+                break;
+            }
+            bytes += size;
+            partition.dirty = false;
+            partition.said = now;
+            if let Phase::Leaving { commit, .. } = &mut partition.phase {
+                *commit = Some(id);
+            }
+            entries.push(entry);
+        }
+        (entries, bytes)
+    }
+
+    /// Says which partitions have no room for more unfinished records in their commit metadata, and which have again.
+    fn tell_full_metadata(&mut self, out: &mut Actions<R>) {
+        let limit = self.config.commit.metadata_limit;
+        let why = HoldReason::MetadataFull;
+        for partition in self.partitions.iter_mut().flatten().filter(|partition| partition.phase == Phase::Owned) {
+            let slot = partition.slot;
+            let full = partition.ledger.has_room(1, limit) == 0;
+            if std::mem::replace(&mut partition.metadata_full, full) != full {
+                let detail = format!("{} records are unfinished between finished ones", partition.ledger.unfinished());
+                let held = Notice::Held { slot, why, detail };
+                Self::notice(out, if full { held } else { Notice::Resumed { slot, why } });
+            }
+        }
+    }
+
+    /// Takes the result of a commit.
+    pub(super) fn committed(&mut self, now: Timestamp, id: CommitId, result: CommitResult, out: &mut Actions<R>) {
+        let Some(under_way) = self.commit.under_way.take_if(|commit| commit.id == id) else { return };
+        match result {
+            CommitResult::Accepted { refused } => {
+                self.pace.answered(now, true);
+                self.renew_lease(under_way.sent, out);
+                for (slot, offset) in under_way.entries {
+                    match refused.iter().find(|(refused, _)| *refused == slot) {
+                        Some((_, why)) => self.not_committed(slot, why, out),
+                        None => self.accepted(now, slot, offset, out),
+                    }
+                }
+            }
+            CommitResult::Rebalancing => self.commit_again(now, &under_way.entries),
+            CommitResult::Failed(why) => {
+                Self::notice(out, Notice::CommitFailed(why));
+                self.commit_again(now, &under_way.entries);
+            }
+            CommitResult::Expelled => {
+                Self::notice(out, Notice::CommitFailed("the group has expelled this member".into()));
+                self.commit_again(now, &under_way.entries);
+                self.commit.expired = true;
+            }
+        }
+        self.last_commit_ended(id);
+    }
+
+    /// The lease counts from when the accepted commit was sent: then, at the latest, the group counted us in.
+    fn renew_lease(&mut self, sent: Timestamp, out: &mut Actions<R>) {
+        self.commit.alive = Some(self.commit.alive.map_or(sent, |alive| alive.max(sent)));
+        if std::mem::take(&mut self.commit.expired) {
+            Self::notice(out, Notice::LeaseRenewed);
+        }
+    }
+
+    fn accepted(&mut self, now: Timestamp, slot: Slot, offset: i64, out: &mut Actions<R>) {
+        let Some(partition) = self.partition_mut(slot) else { return };
+        partition.committed = offset;
+        let (trimmed, at) = partition.trimmed;
+        let overdue = now.since(at) >= TRIM_INTERVAL && offset > trimmed;
+        let tier = matches!(partition.kind, super::partition::Kind::Tier(_));
+        if tier && (overdue || offset - trimmed >= TRIM_RECORDS) {
+            partition.trimmed = (offset, now);
+            out.others.push(Action::Trim(slot, offset));
+        }
+    }
+
+    fn not_committed(&mut self, slot: Slot, why: &str, out: &mut Actions<R>) {
+        if let Some(partition) = self.partition_mut(slot) {
+            partition.dirty = true;
+            Self::notice(out, Notice::CommitFailed(format!("partition {}/{}: {why}", slot.index, slot.generation)));
+        }
+    }
+
+    fn commit_again(&mut self, now: Timestamp, entries: &[(Slot, i64)]) {
+        self.pace.answered(now, false);
+        for &(slot, _) in entries {
+            if let Some(partition) = self.partition_mut(slot) {
+                partition.dirty = true;
+            }
+        }
+    }
+}
+
+/// Whether a partition's progress may be committed by us.
+fn commits<R>(partition: &Partition<R>) -> bool {
+    matches!(partition.phase, Phase::Owned | Phase::Draining { .. }) || needs_last_commit(partition)
+}
+
+fn needs_last_commit<R>(partition: &Partition<R>) -> bool {
+    matches!(partition.phase, Phase::Leaving { commit: None, .. })
+}
+
+fn entry<R>(partition: &Partition<R>, group: &str, limit: usize) -> CommitEntry {
+    let offset = partition.ledger.watermark();
+    let departure = match partition.phase {
+        Phase::Leaving { .. } => Departure::LeftWell,
+        _ => Departure::StillHere,
+    };
+    let subject = Subject {
+        group,
+        topic: &partition.topic,
+        topic_id: partition.topic_id,
+        partition: partition.number,
+        offset,
+    };
+    let finished = partition.ledger.finished_runs();
+    let encoded = snapshot::encode(departure, partition.started_below(), finished, &subject, limit);
+    let leader_epoch = partition.ledger.watermark_epoch();
+    CommitEntry { slot: partition.slot, offset, leader_epoch, metadata: encoded.text }
+}

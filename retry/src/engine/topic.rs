@@ -1,0 +1,99 @@
+//! What is ready to run of one source topic, and how well it goes.
+
+use super::config::TopicConfig;
+use crate::{
+    event::Work,
+    order::Order,
+    order::RetryPolicy,
+    shares::{Class, Shares},
+    time::Timestamp,
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// Below this many attempts the share of failures says nothing.
+const ENOUGH_ATTEMPTS: u32 = 20;
+
+/// The ready queues of a source topic.
+#[derive(Debug)]
+pub(super) struct Topic<R> {
+    pub(super) order: Order,
+    pub(super) retry: RetryPolicy,
+    queues: [VecDeque<Work<R>>; 3],
+    shares: Shares,
+    ready_limit: usize,
+    held_until: Timestamp,
+    /// The last 64 attempts, a one for each that failed, newest lowest.
+    failures: u64,
+    attempts: u32,
+}
+
+impl<R> Topic<R> {
+    pub(super) fn new(config: &TopicConfig) -> Self {
+        Self {
+            order: config.order,
+            retry: config.retry.clone(),
+            queues: Default::default(),
+            shares: Shares::new(),
+            ready_limit: config.concurrency.saturating_mul(2).clamp(4096, 262_144),
+            held_until: Timestamp::default(),
+            failures: 0,
+            attempts: 0,
+        }
+    }
+
+    /// Adds work that may start.
+    pub(super) fn push(&mut self, work: Work<R>) {
+        self.queues[work.class as usize].push_back(work);
+    }
+
+    /// Takes the work whose turn it is, among so many slots that the topic may hold. Its class holds one of them
+    /// until [`Topic::give_back`].
+    pub(super) fn pop(&mut self, limit: usize) -> Option<Work<R>> {
+        let waiting = [0, 1, 2].map(|class: usize| !self.queues[class].is_empty());
+        let class = self.shares.next(waiting, limit)?;
+        self.queues[class as usize].pop_front()
+    }
+
+    /// An attempt of this class ended, or did not start after all.
+    pub(super) fn give_back(&mut self, class: Class) {
+        self.shares.give_back(class);
+    }
+
+    /// Whether nothing is ready.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queues.iter().all(VecDeque::is_empty)
+    }
+
+    /// How many more fresh records may be taken in before the ready queue is long enough.
+    pub(super) fn room(&self) -> usize {
+        self.ready_limit.saturating_sub(self.queues[Class::Fresh as usize].len())
+    }
+
+    /// Drops the work of an assignment that ended.
+    pub(super) fn forget(&mut self, dead: impl Fn(&Work<R>) -> bool) {
+        for queue in &mut self.queues {
+            queue.retain(|work| !dead(work));
+        }
+    }
+
+    /// Takes nothing new until then.
+    pub(super) fn hold(&mut self, now: Timestamp, delay: Duration) {
+        self.held_until = self.held_until.max(now.after(delay));
+    }
+
+    /// Until when the topic takes nothing new, if it is held.
+    pub(super) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.held_until).filter(|&until| until > now)
+    }
+
+    /// Counts an attempt that ended.
+    pub(super) fn count(&mut self, failed: bool) {
+        self.failures = self.failures << 1 | u64::from(failed);
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// Whether in-place tries make sense: not while over half of the attempts fail.
+    pub(super) fn in_place_allowed(&self) -> bool {
+        self.attempts < ENOUGH_ATTEMPTS || self.failures.count_ones() * 2 <= self.attempts.min(64)
+    }
+}

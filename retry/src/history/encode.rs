@@ -1,0 +1,123 @@
+//! A history as headers.
+
+use super::{History, MAX_ID_BYTES, MAX_OWN_BYTES, VERSION, block::Field};
+use crate::outcome::{MAX_KIND_BYTES, MAX_MESSAGE_BYTES, plain};
+
+/// Kept free of the error's text for `__dlq.errors.message`, in bytes, so that a dead letter has both.
+const MIN_DLQ_MESSAGE_BYTES: usize = 64;
+
+impl History {
+    /// Our headers for a forward, to be written after the user's, in this order.
+    ///
+    /// Together they have at most [`MAX_OWN_BYTES`], whatever the history says, as long as the group id and the
+    /// origin's topic are no longer than Kafka's topic names (which [`GroupNames`](crate::naming::GroupNames) and
+    /// [`History::decode`] see to). Texts are cut at a character and control characters in them escaped; the error's
+    /// text takes what the others leave, at most [`MAX_MESSAGE_BYTES`].
+    ///
+    /// If there is a cause, it is a dead letter, and Kafka's own headers for those of share groups are added, so
+    /// that tools which know them read ours. Their names and encoding are those of KIP-1191 as Kafka 4.4 writes them
+    /// (`org.apache.kafka.server.share.dlq.ShareGroupDLQRecordHelper.headers`): all values UTF-8 text, numbers
+    /// decimal, `delivery.count` a Java `short`, which is why it stops at 32767 here.
+    ///
+    /// ```
+    /// use retrial_core::{history::{History, SourceTime}, id::Origin, time::Timestamp};
+    ///
+    /// let origin = Origin { topic: "orders".into(), partition: 3, offset: 184_467 };
+    /// let mut history = History::new(origin, SourceTime::Create(Timestamp::from_millis(1_795_342_860_000)));
+    /// history.attempts = 1;
+    /// let headers = history.encode("billing");
+    /// assert_eq!(headers[0], ("retrial-version", "1".to_owned()));
+    /// assert_eq!(headers[2], ("retrial-origin", "orders/3/184467".to_owned()));
+    /// assert_eq!(headers[3], ("retrial-timestamp", "create 2026-11-22T10:21:00.000Z".to_owned()));
+    ///
+    /// let read = headers.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
+    /// assert_eq!(History::decode("billing", read)?, Some(history));
+    /// # Ok::<(), retrial_core::history::HistoryError>(())
+    /// ```
+    #[must_use]
+    pub fn encode(&self, group: &str) -> Vec<(&'static str, String)> {
+        let mut headers = Headers::default();
+        self.put_state(group, &mut headers);
+        if self.cause.is_some() {
+            self.put_dead_letter(group, &mut headers);
+        }
+        self.put_error(&mut headers);
+        headers.list
+    }
+
+    fn put_state(&self, group: &str, headers: &mut Headers) {
+        headers.put(Field::Version, VERSION);
+        headers.put(Field::Group, group);
+        headers.put(Field::Origin, &self.origin);
+        headers.put(Field::Timestamp, self.time);
+        headers.put(Field::Attempts, self.attempts);
+        headers.put(Field::Crashes, self.crashes);
+        headers.put(Field::Step, self.step);
+        headers.put(Field::Hop, self.hop);
+        headers.put(Field::Redrives, self.redrives);
+        headers.put_some(Field::Due, self.due);
+        headers.put_some(Field::FirstFailed, self.first_failed);
+        headers.put_some(Field::LastFailed, self.last_failed);
+        headers.put_some(Field::Expires, self.expires);
+        headers.put_some(Field::Operation, self.operation.as_deref().map(id));
+        headers.put_some(Field::Replay, self.replay.as_deref().map(id));
+        headers.put_some(Field::Cause, self.cause);
+        headers.put_some(Field::ErrorKind, self.error_kind.as_deref().map(|kind| plain(kind, MAX_KIND_BYTES)));
+    }
+
+    fn put_dead_letter(&self, group: &str, headers: &mut Headers) {
+        let deliveries = self.attempts.saturating_add(self.crashes).min(i16::MAX as u32);
+        headers.push("__dlq.errors.topic", self.origin.topic.to_string());
+        headers.push("__dlq.errors.partition", self.origin.partition.to_string());
+        headers.push("__dlq.errors.offset", self.origin.offset.to_string());
+        headers.push("__dlq.errors.group", group.to_owned());
+        headers.push("__dlq.errors.delivery.count", deliveries.to_string());
+    }
+
+    /// The long texts come last and take what is left.
+    fn put_error(&self, headers: &mut Headers) {
+        let message = "__dlq.errors.message";
+        let dead = self.cause.map_or(0, |_| message.len() + MIN_DLQ_MESSAGE_BYTES);
+        let left = headers.left(Field::Error.name().len() + dead).min(MAX_MESSAGE_BYTES);
+        // Kafka's message is cut from the cut text, so that the next hop, which has no more than that, writes the same.
+        let error = self.error.as_deref().map(|error| plain(error, left));
+        headers.put_some(Field::Error, error.clone());
+        if let Some(cause) = self.cause {
+            let text = error.as_deref().unwrap_or(cause.as_str());
+            headers.push(message, plain(text, headers.left(message.len())));
+        }
+    }
+}
+
+/// An operation's or a replay's name as the headers carry it.
+pub(super) fn id(text: &str) -> String {
+    plain(text, MAX_ID_BYTES)
+}
+
+#[derive(Default)]
+struct Headers {
+    list: Vec<(&'static str, String)>,
+    bytes: usize,
+}
+
+impl Headers {
+    fn push(&mut self, name: &'static str, value: String) {
+        self.bytes += name.len() + value.len();
+        self.list.push((name, value));
+    }
+
+    fn put(&mut self, field: Field, value: impl ToString) {
+        self.push(field.name(), value.to_string());
+    }
+
+    fn put_some(&mut self, field: Field, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.put(field, value);
+        }
+    }
+
+    /// Bytes left if so many more are taken.
+    fn left(&self, taken: usize) -> usize {
+        MAX_OWN_BYTES.saturating_sub(self.bytes + taken)
+    }
+}

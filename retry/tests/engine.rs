@@ -1,0 +1,479 @@
+//! The whole engine against a naive world: random records, outcomes, acknowledgements, failures, revocations and
+//! crashes, in random order; the promises are checked from outside after every step.
+
+use proptest::prelude::*;
+use retrial_core::{
+    engine::{CommitConfig, Engine, EngineConfig, TopicConfig},
+    event::*,
+    history::{History, SourceTime},
+    id::*,
+    ladder::Ladder,
+    naming::GroupNames,
+    order::{OnExhausted, Order},
+    outcome::{Cause, Outcome, Reason},
+    order::RetryPolicy,
+    schedule::Schedule,
+    snapshot::{self, Subject},
+    start::StartAt,
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A record of the world: what its source topic holds.
+#[derive(Clone, Debug, PartialEq)]
+struct Rec {
+    offset: i64,
+    key: u64,
+}
+
+impl Payload for Rec {
+    fn time(&self) -> SourceTime {
+        SourceTime::None
+    }
+}
+
+const TIER: Duration = Duration::from_secs(5);
+
+/// One topic partition's log: its records, by position.
+#[derive(Default)]
+struct Log {
+    records: Vec<(i64, Rec, Option<Box<History>>, Timestamp)>,
+    next: i64,
+}
+
+/// Everything outside the engine.
+struct World {
+    now: Timestamp,
+    engine: Engine<Rec>,
+    out: Actions<Rec>,
+    order: Order,
+    logs: BTreeMap<Arc<str>, Log>,
+    committed: HashMap<Arc<str>, Committed>,
+    reading: HashMap<Slot, (Arc<str>, i64)>,
+    slots: u32,
+    running: Vec<Work<Rec>>,
+    writing: VecDeque<Forward<Rec>>,
+    commits: VecDeque<(CommitId, Vec<CommitEntry>)>,
+    /// Origins that were done, discarded or buried: what may be covered by a commit of the source.
+    settled: HashSet<i64>,
+    /// How often each origin's handler ended well.
+    done: HashMap<i64, u32>,
+    dead: HashMap<i64, History>,
+    running_keys: HashSet<u64>,
+    last_of_key: HashMap<u64, i64>,
+    revoking: Vec<Slot>,
+    crashes: u32,
+}
+
+fn config(order: Order) -> EngineConfig {
+    let retry = RetryPolicy { schedule: Schedule::delays([TIER, TIER]), in_place: 1, ..RetryPolicy::default() };
+    EngineConfig {
+        group: "billing".into(),
+        ladder: Ladder::new([TIER]).unwrap(),
+        topics: vec![TopicConfig { name: "orders".into(), concurrency: 8, order, retry }],
+        service_limit: 8,
+        session_timeout: Duration::from_secs(10),
+        commit: CommitConfig::default(),
+        revoke_drain: Duration::from_secs(2),
+        memory: 1 << 20,
+        start_at: StartAt::Earliest,
+        seed: 1,
+    }
+}
+
+fn engine(order: Order) -> Engine<Rec> {
+    Engine::new(config(order), GroupNames::new("billing", None).unwrap())
+}
+
+impl World {
+    fn new(order: Order, records: i64, keys: u64, gap: i64) -> Self {
+        let mut logs: BTreeMap<Arc<str>, Log> = BTreeMap::new();
+        let mut log = Log::default();
+        for i in 0..records {
+            let offset = i * gap;
+            log.records.push((offset, Rec { offset, key: i as u64 % keys }, None, Timestamp::default()));
+            log.next = offset + 1;
+        }
+        logs.insert("orders".into(), log);
+        logs.insert("billing.retry.5s".into(), Log::default());
+        let mut world = Self {
+            now: Timestamp::from_millis(1_000_000),
+            engine: engine(order),
+            out: Actions::default(),
+            order,
+            logs,
+            committed: HashMap::new(),
+            reading: HashMap::new(),
+            slots: 0,
+            running: Vec::new(),
+            writing: VecDeque::new(),
+            commits: VecDeque::new(),
+            settled: HashSet::new(),
+            done: HashMap::new(),
+            dead: HashMap::new(),
+            running_keys: HashSet::new(),
+            last_of_key: HashMap::new(),
+            revoking: Vec::new(),
+            crashes: 0,
+        };
+        world.offer_all();
+        world
+    }
+
+    fn offer_all(&mut self) {
+        // What was not committed runs again, from its first record on.
+        self.last_of_key.clear();
+        let topics: Vec<Arc<str>> = self.logs.keys().cloned().collect();
+        let offers = topics.into_iter().enumerate().map(|(index, topic)| {
+            self.slots += 1;
+            let committed = self.committed.get(&topic).cloned();
+            let log = Some(LogRange { start: 0, end: self.logs[&topic].next });
+            let slot = Slot { index: index as u32, generation: self.slots };
+            let known = committed.is_some();
+            Offer { slot, topic, partition: 0, topic_id: None, committed, log, known }
+        });
+        let offers: Vec<Offer> = offers.collect();
+        for offer in &offers {
+            self.reading.insert(offer.slot, (offer.topic.clone(), -1));
+        }
+        self.handle(Event::Offered(offers));
+    }
+
+    fn handle(&mut self, event: Event<Rec>) {
+        self.engine.handle(self.now, event, &mut self.out);
+        self.carry_out();
+    }
+
+    fn advance(&mut self, millis: i64) {
+        self.now = self.now.shifted(millis);
+        let _ = self.engine.advance(self.now, &mut self.out);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        let out = std::mem::take(&mut self.out);
+        for forward in out.forwards {
+            self.writing.push_back(forward);
+        }
+        for action in out.others {
+            match action {
+                Action::Start { slot, offset } => self.reading.get_mut(&slot).unwrap().1 = offset,
+                Action::Commit(id, entries) => {
+                    entries.iter().for_each(|entry| self.check_commit(entry));
+                    self.commits.push_back((id, entries));
+                }
+                Action::Release(slots) => {
+                    for slot in slots {
+                        self.reading.remove(&slot);
+                        self.revoking.retain(|revoking| *revoking != slot);
+                        self.forget_running(slot);
+                    }
+                    if self.reading.is_empty() {
+                        self.offer_all();
+                    }
+                }
+                Action::Abandon(slot) => {
+                    let gone: Vec<_> = self.running.extract_if(.., |work| work.ticket.slot == slot).collect();
+                    for work in &gone {
+                        self.running_keys.remove(&work.record.key);
+                    }
+                    let finished = gone.iter().map(|work| Finished::Abandoned { ticket: work.ticket, topic: work.topic, class: work.class });
+                    let event = Event::Finished(finished.collect());
+                    self.engine.handle(self.now, event, &mut self.out);
+                }
+                Action::Purge => {
+                    let results = self.writing.drain(..).map(|forward| Acknowledged { id: forward.id, result: Err(ForwardError::Purged) });
+                    let event = Event::Acknowledged(results.collect());
+                    self.engine.handle(self.now, event, &mut self.out);
+                }
+                _ => {}
+            }
+        }
+        for work in out.work {
+            self.check_start(&work);
+            self.running.push(work);
+        }
+        if !self.out.is_empty() {
+            self.carry_out();
+        }
+    }
+
+    fn forget_running(&mut self, slot: Slot) {
+        let keys: Vec<_> = self.running.extract_if(.., |work| work.ticket.slot == slot).map(|work| work.record.key).collect();
+        keys.iter().for_each(|key| { self.running_keys.remove(key); });
+    }
+
+    /// Promises 4, 5 and 9.
+    fn check_start(&mut self, work: &Work<Rec>) {
+        assert!(self.reading.contains_key(&work.ticket.slot), "work of an assignment that ended");
+        assert!(!self.revoking.contains(&work.ticket.slot), "work of an assignment that is revoked");
+        if let Some(due) = work.history.as_ref().and_then(|history| history.due) {
+            assert!(due <= self.now, "early: due {due}, now {}", self.now);
+        }
+        // What came back through a tier has given its order up (overtake).
+        let returned = work.history.is_some() && !self.order.keeps_lane();
+        if self.order != Order::Unordered && work.tries == 0 && !returned {
+            assert!(self.running_keys.insert(work.record.key), "two records of one key at once");
+            let last = self.last_of_key.insert(work.record.key, work.record.offset);
+            assert!(last.is_none_or(|last| last <= work.record.offset || self.crashes > 0), "key out of order");
+        }
+    }
+
+    /// Promise 1, from the commit alone: every record that it covers was settled.
+    fn check_commit(&self, entry: &CommitEntry) {
+        let (topic, _) = &self.reading[&entry.slot];
+        assert!(entry.metadata.len() <= snapshot::LIMIT);
+        let subject = Subject { group: "billing", topic, topic_id: None, partition: 0, offset: entry.offset };
+        let runs = snapshot::decode(entry.metadata.as_bytes(), &subject).unwrap().map(|snapshot| snapshot.finished);
+        let runs = runs.unwrap_or_default();
+        let covered = |offset: i64| offset < entry.offset || runs.iter().any(|run| (run.from..run.to).contains(&offset));
+        for (offset, record, ..) in self.logs[topic].records.iter().filter(|(offset, ..)| covered(*offset)) {
+            let settled = self.settled.contains(&record.offset);
+            let forwarded = self.in_a_later_tier(topic, *offset, record.offset);
+            // A repeat of a forward is finished at once while the first one still waits.
+            let twin = self.logs[topic].records.iter().any(|(at, twin, ..)| twin.offset == record.offset && !covered(*at));
+            assert!(settled || forwarded || twin, "{topic}/{offset} is covered by a commit and was not settled");
+        }
+    }
+
+    fn in_a_later_tier(&self, topic: &Arc<str>, offset: i64, origin: i64) -> bool {
+        let tier = &self.logs["billing.retry.5s"].records;
+        let later = |at: i64| &**topic == "orders" || at > offset;
+        tier.iter().any(|(at, record, ..)| record.offset == origin && later(*at))
+    }
+
+    fn fetch(&mut self, most: usize) {
+        let mut slots: Vec<Slot> = self.reading.keys().copied().collect();
+        slots.sort();
+        for slot in slots {
+            let (topic, position) = self.reading[&slot].clone();
+            let room = self.engine.room(slot).min(most);
+            if position < 0 || room == 0 {
+                continue;
+            }
+            let records = self.logs[&topic].records.iter().filter(|(offset, ..)| *offset >= position).take(room);
+            let arrivals: Vec<_> = records
+                .map(|(offset, record, history, appended)| Arrival {
+                    offset: *offset,
+                    leader_epoch: 0,
+                    appended: *appended,
+                    lane: if matches!(self.order, Order::ByKey(_)) { record.key } else { 0 },
+                    record: record.clone(),
+                    lineage: history.clone().map(|history| Box::new(Lineage::Known(history))),
+                })
+                .collect();
+            if let Some(last) = arrivals.last() {
+                self.reading.get_mut(&slot).unwrap().1 = last.offset + 1;
+                self.handle(Event::Arrived(slot, arrivals));
+            }
+        }
+    }
+
+    fn finish(&mut self, which: usize, outcome: Outcome) {
+        if self.running.is_empty() {
+            return;
+        }
+        let work = self.running.remove(which % self.running.len());
+        let origin = work.record.offset;
+        let ends = !matches!(outcome, Outcome::Retry(_));
+        if self.order != Order::Unordered && (ends || work.tries > 0) {
+            self.running_keys.remove(&work.record.key);
+        } else {
+            self.running_keys.remove(&work.record.key);
+        }
+        let finished = match outcome {
+            Outcome::Done => {
+                *self.done.entry(origin).or_default() += 1;
+                self.settled.insert(origin);
+                Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: work.lane }
+            }
+            Outcome::Discard(why) => {
+                self.settled.insert(origin);
+                Finished::Other(Box::new((work, Outcome::Discard(why))))
+            }
+            other => Finished::Other(Box::new((work, other))),
+        };
+        self.handle(Event::Finished(vec![finished]));
+    }
+
+    fn acknowledge(&mut self, kind: u8) {
+        let Some(forward) = self.writing.pop_front() else { return };
+        let result = match kind {
+            0 => Err(ForwardError::Refused("no leader".into())),
+            1 if forward.body == Body::Whole => Err(ForwardError::TooLarge),
+            _ => {
+                self.write(&forward);
+                Ok(Appended { sent: self.now, acknowledged: self.now, appended: Some(self.now) })
+            }
+        };
+        self.handle(Event::Acknowledged(vec![Acknowledged { id: forward.id, result }]));
+    }
+
+    fn write(&mut self, forward: &Forward<Rec>) {
+        let origin = forward.history.origin.offset;
+        assert_eq!(origin, forward.record.offset, "the origin changed on the way");
+        match forward.target {
+            Target::DeadLetters => {
+                assert!(forward.history.cause.is_some());
+                self.settled.insert(origin);
+                self.dead.insert(origin, (*forward.history).clone());
+            }
+            Target::Tier(delay) => {
+                assert_eq!(delay, TIER);
+                assert!(self.order == Order::Unordered || matches!(self.order, Order::ByKey(OnExhausted::Overtake)));
+                let log = self.logs.get_mut("billing.retry.5s").unwrap();
+                let offset = log.next;
+                log.next += 1;
+                log.records.push((offset, forward.record.clone(), Some(forward.history.clone()), self.now));
+            }
+        }
+    }
+
+    fn answer_commit(&mut self, kind: u8) {
+        let Some((id, entries)) = self.commits.pop_front() else { return };
+        let result = match kind {
+            0 => CommitResult::Rebalancing,
+            1 => CommitResult::Failed("coordinator moved".into()),
+            _ => {
+                for entry in entries {
+                    let Some((topic, _)) = self.reading.get(&entry.slot) else { continue };
+                    let (offset, leader_epoch) = (entry.offset, entry.leader_epoch);
+                    let metadata = entry.metadata.into_bytes();
+                    self.committed.insert(topic.clone(), Committed { offset, leader_epoch, metadata });
+                }
+                CommitResult::Accepted { refused: Vec::new() }
+            }
+        };
+        self.handle(Event::Committed(id, result));
+    }
+
+    fn revoke(&mut self, lost: bool) {
+        let slots: Vec<Slot> = self.reading.keys().copied().collect();
+        if !self.revoking.is_empty() {
+            return;
+        }
+        self.crashes += u32::from(lost);
+        self.revoking = slots.clone();
+        self.handle(Event::Revoking { slots, lost });
+    }
+
+    fn crash(&mut self) {
+        self.crashes += 1;
+        self.engine = engine(self.order);
+        self.out = Actions::default();
+        self.running.clear();
+        self.running_keys.clear();
+        self.writing.clear();
+        self.commits.clear();
+        self.reading.clear();
+        self.revoking.clear();
+        self.offer_all();
+    }
+
+    /// From here on all goes well: everything must end.
+    fn run_out(&mut self) {
+        let total = self.logs["orders"].records.len();
+        for _ in 0..20_000 {
+            self.fetch(64);
+            while !self.running.is_empty() {
+                self.finish(0, Outcome::Done);
+            }
+            while !self.writing.is_empty() {
+                self.acknowledge(9);
+            }
+            while !self.commits.is_empty() {
+                self.answer_commit(9);
+            }
+            self.advance(500);
+            let source = self.committed.get("orders").map_or(0, |committed| committed.offset);
+            let tier = self.committed.get("billing.retry.5s").map_or(0, |committed| committed.offset);
+            let ended = source == self.logs["orders"].next && tier == self.logs["billing.retry.5s"].next;
+            if ended && self.settled.len() == total {
+                return;
+            }
+        }
+        let missing: BTreeSet<i64> = self.logs["orders"].records.iter().map(|(offset, ..)| *offset).collect();
+        let missing: Vec<_> = missing.into_iter().filter(|offset| !self.settled.contains(offset)).collect();
+        panic!("stuck: unsettled {missing:?}, committed {:?}", self.committed);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Fetch(usize),
+    Finish(usize, u8),
+    Acknowledge(u8),
+    Commit(u8),
+    Advance(i64),
+    Revoke(bool),
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (1usize..40).prop_map(Step::Fetch),
+        20 => (0usize..8, 0u8..12).prop_map(|(which, kind)| Step::Finish(which, kind)),
+        8 => (0u8..12).prop_map(Step::Acknowledge),
+        4 => (0u8..8).prop_map(Step::Commit),
+        10 => prop_oneof![Just(1i64), Just(60), Just(1100), Just(6000)].prop_map(Step::Advance),
+        1 => any::<bool>().prop_map(Step::Revoke),
+        1 => Just(Step::Crash),
+    ]
+}
+
+fn outcome(kind: u8) -> Outcome {
+    let reason = Reason::new("test", "it failed");
+    match kind {
+        0 | 1 => Outcome::Retry(reason),
+        2 => Outcome::RetryAfter(Duration::from_secs(7), reason),
+        3 => Outcome::Dead(Cause::Refused, reason),
+        4 => Outcome::Discard("not wanted".into()),
+        5 => Outcome::Retry(reason.abrupt()),
+        _ => Outcome::Done,
+    }
+}
+
+fn run(order: Order, steps: &[Step], gap: i64) {
+    let mut world = World::new(order, 60, 5, gap);
+    for step in steps {
+        match step {
+            Step::Fetch(most) => world.fetch(*most),
+            Step::Finish(which, kind) => world.finish(*which, outcome(*kind)),
+            Step::Acknowledge(kind) => world.acknowledge(*kind),
+            Step::Commit(kind) => world.answer_commit(*kind),
+            Step::Advance(millis) => world.advance(*millis),
+            Step::Revoke(lost) => world.revoke(*lost),
+            Step::Crash => world.crash(),
+        }
+        world.advance(0);
+    }
+    world.run_out();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn nothing_is_lost_unordered(steps in prop::collection::vec(step(), 0..400), gap in 1i64..4) {
+        run(Order::Unordered, &steps, gap);
+    }
+
+    #[test]
+    fn order_by_key_holds_with_dead(steps in prop::collection::vec(step(), 0..400)) {
+        run(Order::ByKey(OnExhausted::Dead), &steps, 1);
+    }
+
+    #[test]
+    fn order_by_key_holds_with_hold(steps in prop::collection::vec(step(), 0..400)) {
+        run(Order::ByKey(OnExhausted::Hold), &steps, 1);
+    }
+
+    #[test]
+    fn nothing_is_lost_when_failures_overtake(steps in prop::collection::vec(step(), 0..400)) {
+        run(Order::ByKey(OnExhausted::Overtake), &steps, 3);
+    }
+}
