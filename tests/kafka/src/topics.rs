@@ -1,0 +1,149 @@
+//! Topics: made, changed, deleted, and where their partitions lie.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+    metadata::Metadata,
+    util::Timeout,
+};
+
+use crate::{Kafka, block_on::block_on};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Kafka {
+    /// Makes a topic, on every broker up to three, and waits until each partition has a leader. `configs` are topic
+    /// settings, for example `("retention.ms", "1000")`.
+    pub fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let replicas = i32::try_from(self.brokers().len().min(3)).unwrap_or(1);
+        self.create_topic_with_replicas(name, partitions, replicas, configs);
+    }
+
+    /// [`create_topic`](Self::create_topic) on as many brokers as said.
+    pub fn create_topic_with_replicas(&self, name: &str, partitions: i32, replicas: i32, configs: &[(&str, &str)]) {
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replicas));
+        let topic = configs.iter().fold(topic, |topic, (name, value)| topic.set(name, value));
+        let done = block_on(self.admin().create_topics([&topic], &options()));
+        let done = done.unwrap_or_else(|error| panic!("cannot create topic {name}: {error}"));
+        done.into_iter().for_each(|topic| {
+            topic.unwrap_or_else(|(name, error)| panic!("cannot create topic {name}: {error}"));
+        });
+        self.wait_for_partitions(name, |leaders| {
+            leaders.len() == usize::try_from(partitions).unwrap_or(0) && leaders.iter().all(Option::is_some)
+        });
+    }
+
+    /// Deletes a topic, and waits until no broker knows it.
+    pub fn delete_topic(&self, name: &str) {
+        let done = block_on(self.admin().delete_topics(&[name], &options()));
+        let done = done.unwrap_or_else(|error| panic!("cannot delete topic {name}: {error}"));
+        done.into_iter().for_each(|topic| {
+            topic.unwrap_or_else(|(name, error)| panic!("cannot delete topic {name}: {error}"));
+        });
+        self.wait_for_partitions(name, <[_]>::is_empty);
+    }
+
+    /// Changes settings of a topic and keeps its others. (The client's call replaces all of them, so they are read first:
+    /// two changes at once may undo each other.)
+    pub fn alter_topic_config(&self, name: &str, configs: &[(&str, &str)]) {
+        let mut all = self.topic_config(name);
+        all.extend(configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        let change = all.iter().fold(change, |change, (name, value)| change.set(name, value));
+        let done = block_on(self.admin().alter_configs([&change], &options()));
+        let done = done.unwrap_or_else(|error| panic!("cannot alter topic {name}: {error}"));
+        done.into_iter().for_each(|topic| {
+            topic.unwrap_or_else(|(_, error)| panic!("cannot alter topic {name}: {error}"));
+        });
+    }
+
+    /// The settings that were given to this topic itself.
+    pub fn topic_config(&self, name: &str) -> BTreeMap<String, String> {
+        let described = block_on(self.admin().describe_configs([&ResourceSpecifier::Topic(name)], &options()));
+        let described = described.unwrap_or_else(|error| panic!("cannot describe topic {name}: {error}"));
+        let described = described.into_iter().map(|topic| match topic {
+            Ok(topic) => topic.entries,
+            Err(error) => panic!("cannot describe topic {name}: {error}"),
+        });
+        let own = described.flatten().filter(|entry| entry.source == ConfigSource::DynamicTopic);
+        own.filter_map(|entry| Some((entry.name, entry.value?))).collect()
+    }
+
+    /// The number of partitions; 0 if there is no such topic.
+    pub fn partitions(&self, topic: &str) -> i32 {
+        i32::try_from(self.leaders(topic).len()).unwrap_or(i32::MAX)
+    }
+
+    /// The node id of a partition's leader, `None` while it has none.
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<i32> {
+        let index = usize::try_from(partition).ok()?;
+        self.leaders(topic).get(index).copied().flatten()
+    }
+
+    /// Waits until every replica of every partition is in sync, for example after a broker came back.
+    ///
+    /// # Panics
+    /// If that takes longer than `within`.
+    pub fn wait_for_replicas(&self, topic: &str, within: Duration) {
+        let limit = Instant::now() + within;
+        while !self.is_in_sync(topic) {
+            assert!(Instant::now() < limit, "replicas of {topic} are not in sync after {within:?}");
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn is_in_sync(&self, topic: &str) -> bool {
+        let metadata = self.metadata(topic);
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        partitions.all(|partition| partition.isr().len() == partition.replicas().len())
+    }
+
+    fn metadata(&self, topic: &str) -> Metadata {
+        let limit = Instant::now() + LIMIT;
+        loop {
+            match self.admin().inner().fetch_metadata(Some(topic), ANSWER) {
+                Ok(metadata) => return metadata,
+                // It may have asked a broker that is dead or frozen; the next one asked may be another.
+                Err(error) => assert!(Instant::now() < limit, "no metadata of topic {topic}: {error}"),
+            }
+        }
+    }
+
+    /// The leaders of all partitions.
+    fn leaders(&self, topic: &str) -> Vec<Option<i32>> {
+        let metadata = self.metadata(topic);
+        let partitions = metadata.topics().iter().filter(|found| found.name() == topic && found.error().is_none());
+        let partitions = partitions.flat_map(|topic| topic.partitions());
+        let leaders: BTreeMap<i32, Option<i32>> =
+            partitions.map(|partition| (partition.id(), Some(partition.leader()).filter(|id| *id >= 0))).collect();
+        leaders.into_values().collect()
+    }
+
+    fn wait_for_partitions(&self, topic: &str, is_so: impl Fn(&[Option<i32>]) -> bool) {
+        let limit = Instant::now() + LIMIT;
+        loop {
+            let leaders = self.leaders(topic);
+            if is_so(&leaders) {
+                return;
+            }
+            assert!(Instant::now() < limit, "topic {topic} still has the leaders {leaders:?} after {LIMIT:?}");
+            thread::sleep(PAUSE);
+        }
+    }
+
+    pub(crate) fn admin(&self) -> &AdminClient<DefaultClientContext> {
+        self.admin.get_or_init(|| self.own_client_config().create().expect("a client of a cluster that answers"))
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(Timeout::After(LIMIT))).operation_timeout(Some(Timeout::After(LIMIT)))
+}
