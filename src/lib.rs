@@ -1,6 +1,41 @@
 //! Apache Kafka as a job queue.
 
+mod app;
 mod broker;
+mod error;
+mod extract;
+mod handler;
+mod layer;
+mod metrics;
+mod reason;
 mod record;
+mod retry;
+mod runtime;
+mod service;
+mod topic;
 
+pub use app::{App, HandlerSet};
+pub use broker::kafka::{EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, PropertyError, SourceError, TopicsError, Unreachable, Unusable};
+pub use error::{BuildError, Mistake, TopicMistake};
+#[cfg(feature = "json")]
+pub use extract::Json;
+pub use extract::{
+    Arguments, Attempt, Call, Cancellation, FromRecord, FromRef, Headers, Key, Offset, OptionalFromRecord, Partition,
+    Rejection, State, Topic,
+};
+pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
+pub use layer::{Around, Next};
 pub use record::Record;
+pub use retrial_core::{
+    history::SourceTime,
+    id::Origin,
+    ladder::LadderError,
+    naming::{NameError, OwnTopic},
+    order::{OnExhausted, Order},
+    outcome::{Cause, Outcome, Reason},
+    start::{OldBacklog, StartAt},
+    time::Timestamp,
+};
+pub use retry::{Retry, hours, mins, secs};
+pub use service::{Running, Service, ServiceError, Settings};
+pub use topic::{Handler, blocking, handler};

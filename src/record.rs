@@ -65,6 +65,11 @@ impl Drop for Batch {
 }
 
 impl Batch {
+    /// How many records it has; at least one.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The records of this batch, in order.
     pub(crate) fn records(self: &Arc<Self>) -> impl ExactSizeIterator<Item = Record> + '_ {
         (0..self.entries.len() as u32).map(|index| Record { batch: Arc::clone(self), index })
@@ -98,6 +103,11 @@ impl BatchBuilder {
     pub(crate) fn new(topic: Arc<str>, partition: i32, records: usize, meter: Arc<Meter>) -> Self {
         let entries = Vec::with_capacity(records);
         Self { topic, partition, buffer: Vec::new(), entries, headers: Vec::new(), meter }
+    }
+
+    /// Makes room for this many bytes of keys, bodies and headers, so that the buffer need not grow.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.buffer.reserve_exact(bytes);
     }
 
     /// Adds a record. Its bytes are copied.
@@ -214,6 +224,13 @@ impl Record {
         self.entry().key.as_ref().map(|range| self.slice(range))
     }
 
+    /// The key without a copy. It keeps the batch's buffer in memory while it lives.
+    #[must_use]
+    pub fn key_bytes(&self) -> Option<Bytes> {
+        let range = self.entry().key.as_ref()?;
+        Some(self.batch.buffer.slice(range.start as usize..range.end as usize))
+    }
+
     /// The body; `None` for a null body (a tombstone), which is not the same as an empty one.
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
@@ -246,5 +263,11 @@ impl fmt::Debug for Record {
     /// Where it is and how large; never what is in it, since logs must not leak payloads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Record({}/{}/{}, {} bytes)", self.topic(), self.partition(), self.offset(), self.size())
+    }
+}
+
+impl retrial_core::event::Payload for Record {
+    fn time(&self) -> SourceTime {
+        self.entry().time
     }
 }

@@ -3,6 +3,10 @@
 //! `kafka` is the real one; the simulator is the second. The runtime owns a [`Source`] and a [`Sink`] on one thread
 //! and turns them; nothing here blocks for longer than its words say, and nothing here decides.
 
+pub(crate) mod kafka;
+#[cfg(test)]
+pub(crate) mod sim;
+
 use crate::record::{Batch, Record};
 use retrial_core::{
     event::{Acknowledged, CommitEntry, CommitResult, Forward, LogRange, Offer},

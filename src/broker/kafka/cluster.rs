@@ -1,0 +1,178 @@
+//! What can be asked of a cluster besides reading and writing records: the seam between a real Kafka and the
+//! embedded one, which answers no admin request at all (each would cost its whole time limit).
+
+use super::{
+    connection::{Connection, REACH, Unreachable},
+    embedded::{EmbeddedBroker, EmbeddedError},
+    ffi::{
+        admin::Fault,
+        topics::{NewTopic, create_topics, describe_settings, topic_ids},
+    },
+    topics::wanted::Wanted,
+};
+use rdkafka::types::RDKafkaErrorCode;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// A topic as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// How many partitions it has.
+    pub(crate) partitions: i32,
+    /// How many replicas its partition with the fewest has.
+    pub(crate) replicas: i32,
+    /// Its settings, defaults included; empty where they cannot be read.
+    pub(crate) settings: BTreeMap<String, String>,
+}
+
+impl Observed {
+    /// The value of a setting.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(String::as_str)
+    }
+
+    /// The value of a setting that is a number.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        self.setting(name)?.parse().ok()
+    }
+}
+
+/// The brokers and every topic that this user may see, without settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// How many brokers are up.
+    pub(crate) brokers: usize,
+    /// The topics.
+    pub(crate) topics: BTreeMap<String, Observed>,
+}
+
+/// Why a topic was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotMade {
+    /// The topic.
+    pub(crate) topic: String,
+    /// In the broker's words.
+    pub(crate) reason: String,
+    /// Whether a right is missing.
+    pub(crate) forbidden: bool,
+}
+
+/// A cluster that answers questions.
+#[derive(Debug)]
+pub(crate) enum Cluster {
+    /// Apache Kafka, or what behaves like it.
+    Real(Connection),
+    /// The broker in this process.
+    Embedded(Arc<EmbeddedBroker>),
+}
+
+impl Cluster {
+    /// What is connected to.
+    pub(crate) fn address(&self) -> &str {
+        match self {
+            Self::Real(connection) => connection.address(),
+            Self::Embedded(broker) => broker.address(),
+        }
+    }
+
+    /// Whether topics have settings and append times here.
+    pub(crate) fn has_settings(&self) -> bool {
+        matches!(self, Self::Real(_))
+    }
+
+    /// Brokers and topics.
+    pub(crate) fn survey(&self) -> Result<Survey, Unreachable> {
+        match self {
+            Self::Real(connection) => survey(connection),
+            Self::Embedded(broker) => {
+                let topics = broker.topics().map_err(|error| embedded_gone(broker, &error))?;
+                let observed = |partitions| Observed { partitions, replicas: 1, settings: BTreeMap::new() };
+                Ok(Survey { brokers: 1, topics: topics.into_iter().map(|(name, n)| (name, observed(n))).collect() })
+            }
+        }
+    }
+
+    /// Settings of topics; a topic is missing in the answer if this user may not see its settings.
+    pub(crate) fn settings(&self, topics: &[&str]) -> Result<HashMap<String, BTreeMap<String, String>>, Unreachable> {
+        let Self::Real(connection) = self else { return Ok(HashMap::new()) };
+        if topics.is_empty() {
+            return Ok(HashMap::new());
+        }
+        match describe_settings(connection.client(), topics, REACH) {
+            Ok(settings) => Ok(settings.into_iter().filter_map(|(topic, found)| Some((topic, found.ok()?))).collect()),
+            Err(fault) if fault.is_forbidden() => Ok(HashMap::new()),
+            Err(fault) => Err(connection.silent(REACH, &fault)),
+        }
+    }
+
+    /// Identities of topics; a topic is missing in the answer where there are none.
+    pub(crate) fn topic_ids(&self, topics: &[&str]) -> Result<HashMap<String, [u8; 16]>, Unreachable> {
+        let Self::Real(connection) = self else { return Ok(HashMap::new()) };
+        if topics.is_empty() {
+            return Ok(HashMap::new());
+        }
+        match topic_ids(connection.client(), topics, REACH) {
+            Ok(ids) => Ok(ids),
+            Err(fault) if fault.code == RDKafkaErrorCode::UnsupportedFeature => Ok(HashMap::new()),
+            Err(fault) => Err(connection.silent(REACH, &fault)),
+        }
+    }
+
+    /// Makes topics. One that exists by now, made by another process in the same moment, counts as made.
+    pub(crate) fn create(&self, topics: &[Wanted]) -> Result<Vec<NotMade>, Unreachable> {
+        if topics.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::Real(connection) => create(connection, topics),
+            Self::Embedded(broker) => {
+                let one = |wanted: &Wanted| broker.create_topic(&wanted.name, wanted.partitions);
+                let failed = |(wanted, error): (&Wanted, EmbeddedError)| NotMade {
+                    topic: wanted.name.clone(),
+                    reason: error.to_string(),
+                    forbidden: false,
+                };
+                Ok(topics.iter().filter_map(|wanted| one(wanted).err().map(|error| failed((wanted, error)))).collect())
+            }
+        }
+    }
+}
+
+fn survey(connection: &Connection) -> Result<Survey, Unreachable> {
+    let metadata = connection.metadata(REACH)?;
+    let observed = |topic: &rdkafka::metadata::MetadataTopic| {
+        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
+        Observed {
+            partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
+            replicas: i32::try_from(replicas).unwrap_or(i32::MAX),
+            settings: BTreeMap::new(),
+        }
+    };
+    let there = metadata.topics().iter().filter(|topic| topic.error().is_none() && !topic.partitions().is_empty());
+    Ok(Survey {
+        brokers: metadata.brokers().len(),
+        topics: there.map(|topic| (topic.name().to_owned(), observed(topic))).collect(),
+    })
+}
+
+fn create(connection: &Connection, topics: &[Wanted]) -> Result<Vec<NotMade>, Unreachable> {
+    let new = topics.iter().map(|wanted| NewTopic {
+        name: &wanted.name,
+        partitions: wanted.partitions,
+        replicas: wanted.replicas,
+        settings: &wanted.settings,
+    });
+    let new: Vec<_> = new.collect();
+    let results = create_topics(connection.client(), &new, REACH).map_err(|fault| connection.silent(REACH, &fault))?;
+    let failed = |(topic, result): (String, Result<(), Fault>)| {
+        let fault = result.err().filter(|fault| fault.code != RDKafkaErrorCode::TopicAlreadyExists)?;
+        Some(NotMade { topic, forbidden: fault.is_forbidden(), reason: fault.text })
+    };
+    Ok(results.into_iter().filter_map(failed).collect())
+}
+
+fn embedded_gone(broker: &EmbeddedBroker, error: &EmbeddedError) -> Unreachable {
+    Unreachable { address: broker.address().to_owned(), limit: REACH, reason: error.to_string() }
+}

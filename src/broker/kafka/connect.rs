@@ -1,0 +1,112 @@
+//! How the user says which Kafka.
+
+use super::{
+    cluster::Cluster,
+    connection::Connection,
+    embedded::{EMBEDDED_CLIENT, EmbeddedBroker, EmbeddedError},
+    properties::{ClientProperties, PropertyError},
+};
+use rdkafka::{ClientConfig, error::KafkaError};
+use std::sync::Arc;
+
+/// A Kafka cluster, and how to reach it.
+///
+/// ```
+/// use retrial::Kafka;
+///
+/// let kafka = Kafka::bootstrap("broker-1:9092,broker-2:9092")
+///     .property("security.protocol", "sasl_plaintext")
+///     .property("sasl.mechanism", "PLAIN")
+///     .property("sasl.username", "billing")
+///     .property("sasl.password", "secret");
+/// assert!(!format!("{kafka:?}").contains("secret"));
+/// ```
+///
+/// Every property of librdkafka can be given; those that the engine depends on are refused, with the reason, when the
+/// service connects.
+#[derive(Clone, Debug)]
+#[must_use = "a connection does nothing until a service uses it"]
+pub struct Kafka {
+    pub(crate) properties: ClientProperties,
+    pub(crate) create_topics: bool,
+    pub(crate) trim_tiers: bool,
+    embedded: Option<Arc<EmbeddedBroker>>,
+}
+
+impl Kafka {
+    /// Brokers to start from, `host:port` separated by commas.
+    pub fn bootstrap(brokers: impl Into<String>) -> Self {
+        let properties = ClientProperties::new(brokers);
+        Self { properties, create_topics: true, trim_tiers: true, embedded: None }
+    }
+
+    /// A broker inside this process, for first steps and tests: librdkafka's mock cluster. It ends with the last
+    /// clone of this value and forgets everything then; [`EMBEDDED_LIMITS`](crate::EMBEDDED_LIMITS) says what else it
+    /// cannot do.
+    ///
+    /// # Errors
+    /// The broker did not start.
+    pub fn embedded() -> Result<Self, EmbeddedError> {
+        let broker = Arc::new(EmbeddedBroker::start()?);
+        let mut kafka = Self::bootstrap(broker.address());
+        for (name, value) in EMBEDDED_CLIENT {
+            kafka = kafka.property(name, value);
+        }
+        Ok(Self { embedded: Some(broker), ..kafka })
+    }
+
+    /// Sets a property of librdkafka.
+    pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.properties = self.properties.set(name, value);
+        self
+    }
+
+    /// Whether the service makes the group's own topics that are missing. Default true; with false it refuses to start
+    /// and names them.
+    pub fn create_topics(mut self, create: bool) -> Self {
+        self.create_topics = create;
+        self
+    }
+
+    /// Whether the service deletes finished records of its tiers (it needs the right to delete records). Default true;
+    /// with false, tiers that it makes keep their records for their delay and 14 days.
+    pub fn trim_tiers(mut self, trim: bool) -> Self {
+        self.trim_tiers = trim;
+        self
+    }
+
+    /// The address, as given.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.properties.get("bootstrap.servers").unwrap_or_default()
+    }
+
+    /// Makes a topic on the embedded broker; nothing on a real one, where topics are the user's.
+    ///
+    /// # Errors
+    /// The broker refused it.
+    pub fn create_embedded_topic(&self, topic: &str, partitions: i32) -> Result<(), EmbeddedError> {
+        self.embedded.as_ref().map_or(Ok(()), |broker| broker.create_topic(topic, partitions))
+    }
+
+    /// Settings of a client that belongs to no group.
+    pub(crate) fn connection(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        let of_groups = |name: &str| {
+            name.starts_with("group.") || name.starts_with("session.") || name.starts_with("heartbeat.")
+        };
+        for (name, value) in self.properties.iter().filter(|(name, _)| !of_groups(name)) {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// What can be asked besides reading and writing.
+    pub(crate) fn cluster(&self) -> Result<Cluster, PropertyError> {
+        if let Some(broker) = &self.embedded {
+            return Ok(Cluster::Embedded(Arc::clone(broker)));
+        }
+        let refused = |error: KafkaError| PropertyError::Rejected(error.to_string());
+        Ok(Cluster::Real(Connection::new(&self.connection()).map_err(refused)?))
+    }
+}

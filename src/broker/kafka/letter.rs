@@ -1,0 +1,139 @@
+//! What a forward looks like in Kafka: key, body and headers.
+//!
+//! A whole one has the record's key and body and the headers of its user, byte for byte, and its history as a block
+//! behind them ([`retrial_core::history`] tells whose header is whose). A record that is too large for its topic is written by reference: where it is, so that it can be fetched
+//! while it is still there, and how it begins.
+//!
+//! The body of a reference is text up to the first empty line, then the first KiB of the record's body:
+//! ```text
+//! retrial reference 1
+//! record: orders/3/184467
+//! kept-until: 2026-12-01T00:00:00.000Z
+//! key-bytes: 12
+//! body-bytes: 10485760
+//! body-fnv1a64: 85944171f73967e8
+//! head-bytes: 1024
+//! ```
+//! `kept-until` is a time, `unlimited` or `unknown`; a null key or body has `null` for its bytes. Key and headers
+//! that are large themselves ([`SMALL_BYTES`]) are left out: a reference must fit where the record did not.
+
+use super::fingerprint::fnv1a;
+use crate::record::Record;
+use retrial_core::{
+    event::Body,
+    history::{History, carried},
+    naming::GroupNames,
+    time::Timestamp,
+};
+use std::{borrow::Cow, fmt::Write};
+
+/// The header, last in our block, that marks a dead letter by reference; its value is `topic/partition/offset` of the
+/// whole record.
+pub(crate) const REFERENCE: &str = "retrial-reference";
+
+/// How much of the body a reference shows, in bytes.
+pub(crate) const HEAD_BYTES: usize = 1024;
+
+/// The largest key, and the largest sum of a user's headers, that a reference still carries, in bytes.
+pub(crate) const SMALL_BYTES: usize = 4096;
+
+/// How long a record stays readable where it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// For ever.
+    Unlimited,
+    /// Until about this time.
+    Until(Timestamp),
+}
+
+impl std::fmt::Display for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("unknown"),
+            Self::Unlimited => f.write_str("unlimited"),
+            Self::Until(time) => time.fmt(f),
+        }
+    }
+}
+
+type Header<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
+
+/// The parts of one forward.
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) body: Option<Cow<'a, [u8]>>,
+    headers: Vec<Header<'a>>,
+}
+
+impl<'a> Letter<'a> {
+    /// The letter for a record with this history. `kept` is asked for only by a reference.
+    pub(crate) fn new(record: &'a Record, history: &History, names: &GroupNames, body: Body, kept: Kept) -> Self {
+        // Own headers that cannot be read are evidence: they travel on as if they were the user's.
+        let inside = names.parse(record.topic()).is_some() && History::decode(names.group(), record.headers()).is_ok();
+        let users = carried(record.headers(), inside);
+        let mut headers: Vec<Header<'a>> =
+            users.map(|(name, value)| (Cow::Borrowed(name), value.map(Cow::Borrowed))).collect();
+        if body == Body::Reference && headers.iter().map(header_bytes).sum::<usize>() > SMALL_BYTES {
+            headers.clear();
+        }
+        let own = history.encode(names.group()).into_iter();
+        headers.extend(own.map(|(name, value)| own_header(name, value)));
+        let (key, body) = match body {
+            Body::Whole => (record.key(), record.body().map(Cow::Borrowed)),
+            Body::Reference => {
+                headers.push(own_header(REFERENCE, place(record)));
+                let key = record.key().filter(|key| key.len() <= SMALL_BYTES);
+                (key, Some(Cow::Owned(reference(record, kept))))
+            }
+        };
+        Self { key, body, headers }
+    }
+
+    /// Name and value of each header, in order.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> + '_ {
+        self.headers.iter().map(|(name, value)| (&**name, value.as_deref()))
+    }
+
+    /// Bytes of key, body and headers.
+    pub(crate) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(header_bytes).sum();
+        self.key.map_or(0, <[u8]>::len) + self.body.as_ref().map_or(0, |body| body.len()) + headers
+    }
+}
+
+fn header_bytes((name, value): &Header<'_>) -> usize {
+    name.len() + value.as_ref().map_or(0, |value| value.len())
+}
+
+fn own_header<'a>(name: &'static str, value: String) -> Header<'a> {
+    (Cow::Borrowed(name.as_bytes()), Some(Cow::Owned(value.into_bytes())))
+}
+
+fn place(record: &Record) -> String {
+    format!("{}/{}/{}", record.topic(), record.partition(), record.offset())
+}
+
+fn reference(record: &Record, kept: Kept) -> Vec<u8> {
+    let bytes = |part: Option<&[u8]>| part.map_or_else(|| "null".to_owned(), |part| part.len().to_string());
+    let body = record.body().unwrap_or_default();
+    let head = &body[..body.len().min(HEAD_BYTES)];
+    let mut text = String::with_capacity(256);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "retrial reference 1\nrecord: {}\nkept-until: {kept}\nkey-bytes: {}\nbody-bytes: {}\nbody-fnv1a64: {:016x}\n\
+         head-bytes: {}\n\n",
+        place(record),
+        bytes(record.key()),
+        bytes(record.body()),
+        fnv1a(body),
+        head.len(),
+    );
+    let mut reference = text.into_bytes();
+    reference.extend_from_slice(head);
+    reference
+}

@@ -1,0 +1,169 @@
+//! Writes [`marks`](super::marks) to the control topic, in the background.
+//!
+//! # Invariants
+//! 1. A mark is kept and tried again until it is written.
+//! 2. A trouble is told once until a mark was written in between.
+
+use super::{
+    ffi::produce::{Outgoing, Producer, Ticket},
+    marks::{self, Mark},
+    producer::{now, producer_settings},
+};
+use crate::broker::Waker;
+use rdkafka::ClientConfig;
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Marks of this time are written together.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// How long one writing may take, and the pause after one that failed.
+const LIMIT: Duration = Duration::from_secs(10);
+
+type Place = (Arc<str>, i32);
+
+#[derive(Debug)]
+struct Order {
+    place: Place,
+    topic_id: Option<[u8; 16]>,
+}
+
+/// Orders marks from another place than the [`Marker`]'s owner. The thread ends when all of them are gone.
+#[derive(Clone, Debug)]
+pub(crate) struct MarkerHandle(mpsc::Sender<Order>);
+
+impl MarkerHandle {
+    /// Marks a partition as read by this group, soon.
+    pub(crate) fn mark(&self, topic: &Arc<str>, partition: i32, topic_id: Option<[u8; 16]>) {
+        // The thread ends only after this handle, or by a panic that was printed.
+        let _ = self.0.send(Order { place: (Arc::clone(topic), partition), topic_id });
+    }
+}
+
+/// A handle on the thread that writes marks. Dropping it lets the thread end after one last try.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    orders: mpsc::Sender<Order>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Marker {
+    /// Starts the thread. It connects when the first mark is ordered, and calls `tell` with troubles in words.
+    /// Not to be started while [`marks::Marks::writable`] says no.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub(crate) fn start(
+        connection: &ClientConfig,
+        control: String,
+        tell: impl Fn(String) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (orders, queue) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let settings = producer_settings(connection);
+        let mut desk = Desk { settings, control, producer: None, waiting: HashMap::new() };
+        thread::Builder::new().name("retrial-marks".to_owned()).spawn(move || {
+            desk.run(&queue, tell);
+            drop(end);
+        })?;
+        Ok(Self { orders, ended })
+    }
+
+    /// What orders marks.
+    pub(crate) fn handle(&self) -> MarkerHandle {
+        MarkerHandle(self.orders.clone())
+    }
+
+    /// Writes what was ordered, within this time, and ends.
+    pub(crate) fn close(self, limit: Duration) {
+        drop(self.orders);
+        // Nothing is ever sent: the other end is dropped when the thread is through.
+        let _ = self.ended.recv_timeout(limit);
+    }
+}
+
+struct Desk {
+    settings: ClientConfig,
+    control: String,
+    producer: Option<Producer>,
+    waiting: HashMap<Place, Option<[u8; 16]>>,
+}
+
+impl Desk {
+    fn run(&mut self, orders: &mpsc::Receiver<Order>, tell: impl Fn(String)) {
+        let mut told = false;
+        let mut open = true;
+        while open {
+            open = self.gather(orders, if told { LIMIT } else { GATHER });
+            if self.waiting.is_empty() {
+                continue;
+            }
+            match self.write() {
+                Ok(()) => told = false,
+                Err(why) if !told => {
+                    tell(format!("partitions are not marked as read in {}: {why}", self.control));
+                    told = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Waits for orders, and for this time after the first; false when there will be no more.
+    fn gather(&mut self, orders: &mpsc::Receiver<Order>, time: Duration) -> bool {
+        if self.waiting.is_empty() {
+            let Ok(first) = orders.recv() else { return false };
+            self.waiting.insert(first.place, first.topic_id);
+        }
+        let end = Instant::now() + time;
+        loop {
+            match orders.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(order) => drop(self.waiting.insert(order.place, order.topic_id)),
+                Err(mpsc::RecvTimeoutError::Timeout) => return true,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Writes every mark that waits, and forgets those that were acknowledged.
+    fn write(&mut self) -> Result<(), String> {
+        let mut producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => Producer::new(&self.settings, Waker::new(|| {})).map_err(|error| error.to_string())?,
+        };
+        let mut places = Vec::with_capacity(self.waiting.len());
+        for (place, &topic_id) in &self.waiting {
+            let since = now();
+            let (key, value) = (marks::key(&place.0, place.1), Mark { topic_id, since }.to_string());
+            let record = Outgoing {
+                topic: &self.control,
+                key: Some(key.as_bytes()),
+                body: Some(value.as_bytes()),
+                time: since,
+            };
+            // Control has one partition that counts, the first.
+            let ticket = Ticket { token: places.len() as u64, spread: 0 };
+            producer.produce(record, [], ticket).map_err(|code| code.to_string())?;
+            places.push(place.clone());
+        }
+        producer.flush(LIMIT);
+        let mut reports = Vec::with_capacity(places.len());
+        producer.poll(&mut reports);
+        let unanswered = places.len() - reports.len();
+        for report in reports {
+            report.result.map_err(|code| code.to_string())?;
+            self.waiting.remove(&places[report.token as usize]);
+        }
+        if unanswered > 0 {
+            return Err(format!("no answer within {LIMIT:?}"));
+        }
+        // Kept only when nothing is open: a late report must not be taken for one of the next writing.
+        self.producer = Some(producer);
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Kafka, through librdkafka.
+//!
+//! The consumer is read as its measured traps demand (`design` in the docs): one thread polls it for events
+//! only; every partition has a queue of its own, read in batches; holding a partition is leaving its queue alone.
+//! The producer never waits: what it cannot take stands in line, and its reports ring the driver's bell.
+//!
+//! | room | does |
+//! |---|---|
+//! | [`properties`], [`missing`] | checks what the client is configured with |
+//! | [`consumer`] | the source port: one turn after the other |
+//! | [`serving`], [`answering`], [`closing`] | what a turn does with events; answers to rebalances; the end |
+//! | [`ready`] | which queues may have something, wake-ups |
+//! | [`rebalance`], [`slots`], [`commits`] | events in order, partitions held, commits under way |
+//! | [`intake`] | from a queue into batches |
+//! | [`asker`] | what takes a round trip, on a thread of its own |
+//! | [`context`] | notes what librdkafka tells |
+//! | [`producer`], [`letter`] | the sink port; what a forward looks like |
+//! | [`topics`], [`cluster`] | start-up: sources there, own topics made and verified; real and embedded |
+//! | [`marks`], [`marker`] | partitions the group has read before, in the control topic: read and written |
+//! | [`reading`], [`connection`] | short readings and questions outside of any group |
+//! | [`embedded`] | a broker inside the process |
+//! | [`ffi`] | the C interface: all unsafe code of this crate |
+
+mod answering;
+mod asker;
+mod closing;
+mod cluster;
+mod commits;
+mod connect;
+mod connection;
+mod consumer;
+mod context;
+mod embedded;
+#[expect(unsafe_code, reason = "the safe interface has no batch reads, commit results or metadata as bytes")]
+mod ffi;
+mod fingerprint;
+mod intake;
+mod letter;
+mod marker;
+mod marks;
+mod missing;
+mod producer;
+mod properties;
+mod reading;
+mod ready;
+mod rebalance;
+mod serving;
+mod slots;
+#[cfg(test)]
+mod sink_tests;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+pub(crate) use cluster::Cluster;
+pub use connect::Kafka;
+pub use connection::Unreachable;
+pub use consumer::SourceError;
+pub(crate) use consumer::{KafkaSource, SourceSetup};
+pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
+pub(crate) use marker::Marker;
+pub(crate) use marks::Marks;
+pub use missing::Feature;
+pub(crate) use producer::{KafkaSink, SinkSetup};
+
+pub use properties::PropertyError;
+pub(crate) use reading::{backlog, read_marks};
+pub(crate) use topics::{Order as TopicsOrder, Prepared, prepare};
+pub use topics::{TopicsError, verify::Unusable};

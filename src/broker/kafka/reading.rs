@@ -1,0 +1,150 @@
+//! Short readings of a topic outside of any group: the control topic to its end, and how old a backlog is.
+//!
+//! Every call waits, at most as long as its limit: for start-up, not for the driver's thread.
+
+use super::{connection::Unreachable, marks::Marks};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+use retrial_core::time::Timestamp;
+use std::time::{Duration, Instant};
+
+/// Settings of a client that belongs to no group and commits nothing. The group id is needed by librdkafka's
+/// consumers and never reaches a broker, since nothing here subscribes or commits.
+fn reader(settings: &ClientConfig, limit: Duration) -> Result<BaseConsumer, Unreachable> {
+    let mut settings = settings.clone();
+    for (name, value) in [
+        ("group.id", "retrial-reading"),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("auto.offset.reset", "earliest"),
+        ("enable.partition.eof", "true"),
+        ("isolation.level", "read_committed"),
+        ("allow.auto.create.topics", "false"),
+        ("fetch.wait.max.ms", "100"),
+        ("enable.metrics.push", "false"),
+    ] {
+        settings.set(name, value);
+    }
+    // Static membership belongs to the real member.
+    settings.remove("group.instance.id");
+    settings.create().map_err(|error| unreachable(&settings, limit, error.to_string()))
+}
+
+fn unreachable(settings: &ClientConfig, limit: Duration, reason: String) -> Unreachable {
+    let address = settings.get("bootstrap.servers").unwrap_or_default().to_owned();
+    Unreachable { address, limit, reason }
+}
+
+/// Reads one partition from an offset until `more` says no, its end, or an error; false if time ran out before.
+fn read(
+    reader: &BaseConsumer,
+    topic: &str,
+    from: Offset,
+    partition: i32,
+    deadline: Instant,
+    mut more: impl FnMut(&rdkafka::message::BorrowedMessage<'_>) -> bool,
+) -> Result<bool, KafkaError> {
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, partition, from)?;
+    reader.assign(&assignment)?;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        match reader.poll(left.min(Duration::from_millis(100))) {
+            None => {}
+            Some(Ok(message)) if more(&message) => {}
+            Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => return Ok(true),
+            Some(Err(error)) if is_final(&error) => return Err(error),
+            // The client tries again by itself; the deadline bounds that.
+            Some(Err(error)) => tracing::debug!(%error, topic, "reading goes on"),
+        }
+    }
+}
+
+fn is_final(error: &KafkaError) -> bool {
+    use rdkafka::types::RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::Fatal
+        )
+    )
+}
+
+/// Reads the control topic to its end.
+///
+/// # Errors
+/// It could not be read to its end within `limit`: then nobody knows which partitions are new.
+pub(crate) fn read_marks(settings: &ClientConfig, control: &str, limit: Duration) -> Result<Marks, Unreachable> {
+    let deadline = Instant::now() + limit;
+    let reader = reader(settings, limit)?;
+    let mut marks = Marks::default();
+    let ended = read(&reader, control, Offset::Beginning, 0, deadline, |message| {
+        if let Some(key) = message.key() {
+            marks.take_in(key, message.payload());
+        }
+        true
+    });
+    match ended {
+        Ok(true) => Ok(marks),
+        Ok(false) => Err(unreachable(settings, limit, format!("the end of {control} was not reached"))),
+        Err(error) => Err(unreachable(settings, limit, format!("{control}: {error}"))),
+    }
+}
+
+/// What is in one partition and older than asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Backlog {
+    /// How many offsets lie before the first record that is young enough.
+    pub(crate) older: i64,
+    /// The timestamp of the first record there is, if it has one.
+    pub(crate) oldest: Option<Timestamp>,
+}
+
+/// How much of a partition is older than a time: what a new group would begin with (RULES 6).
+///
+/// # Errors
+/// The partition's leader did not answer within `limit`.
+pub(crate) fn backlog(
+    settings: &ClientConfig,
+    topic: &str,
+    partition: i32,
+    young: Timestamp,
+    limit: Duration,
+) -> Result<Backlog, Unreachable> {
+    let deadline = Instant::now() + limit;
+    let reader = reader(settings, limit)?;
+    let told = |error: KafkaError| unreachable(settings, limit, format!("{topic}/{partition}: {error}"));
+    let (start, end) = reader.fetch_watermarks(topic, partition, limit).map_err(told)?;
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition_offset(topic, partition, Offset::Offset(young.as_millis())).map_err(told)?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let found = reader.offsets_for_times(asked, left).map_err(told)?;
+    let first_young = match found.find_partition(topic, partition).map(|found| found.offset()) {
+        Some(Offset::Offset(offset)) => offset,
+        _ => end,
+    };
+    let older = (first_young - start).max(0);
+    let mut oldest = None;
+    if older > 0 {
+        let first = |message: &rdkafka::message::BorrowedMessage<'_>| {
+            oldest = message.timestamp().to_millis().map(Timestamp::from_millis);
+            false
+        };
+        // Without its date, the count still tells.
+        read(&reader, topic, Offset::Offset(start), partition, deadline, first).map_err(told)?;
+    }
+    Ok(Backlog { older, oldest })
+}

@@ -1,0 +1,1 @@
+//! On a real Kafka: what the embedded broker cannot show.

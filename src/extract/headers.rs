@@ -1,0 +1,97 @@
+//! The record's headers, as its producer wrote them.
+
+use crate::{
+    extract::{Call, FromRecord, Rejection},
+    record::Record,
+};
+use retrial_core::history::carried;
+use std::fmt;
+
+/// The record's headers as its producer wrote them, in order. The same in every attempt: what retrial adds for its
+/// own use is not shown.
+///
+/// Names and values are bytes: neither need be UTF-8, a value may be null, and a name may occur more than once.
+///
+/// ```
+/// use retrial::Headers;
+///
+/// async fn audit(headers: Headers) {
+///     let user = headers.text("user").unwrap_or("nobody");
+///     println!("{user} sent {} headers", headers.iter().count());
+/// }
+/// # let _ = retrial::handler(audit);
+/// ```
+#[derive(Clone)]
+pub struct Headers {
+    record: Record,
+    from_own_topic: bool,
+}
+
+impl Headers {
+    /// Name and value of every header, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> + '_ {
+        carried(self.record.headers(), self.from_own_topic)
+    }
+
+    /// The value of the last header of this name, as Kafka's own clients choose; `None` if there is none or it is null.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().filter(|(found, _)| *found == name.as_bytes()).last().and_then(|(_, value)| value)
+    }
+
+    /// The values of all headers of this name, in order.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Option<&'a [u8]>> + 'a {
+        self.iter().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Like [`get`](Self::get), as text; `None` also if it is not UTF-8.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+}
+
+/// How many there are and never what they hold.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Headers({})", self.iter().count())
+    }
+}
+
+impl<S: Sync> FromRecord<S> for Headers {
+    async fn from_record(call: &Call, _: &S) -> Result<Self, Rejection> {
+        Ok(Self { record: call.record.clone(), from_own_topic: call.is_from_own_topic() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::testing::{call, extract, retried};
+
+    const SENT: &[(&[u8], Option<&[u8]>)] = &[
+        (b"user", Some(b"ann")),
+        (b"\xff\x00", Some(b"\xfe")),
+        (b"user", Some(b"bob")),
+        (b"trace", None),
+        (b"retrial-due", Some(b"tomorrow")),
+    ];
+
+    #[test]
+    fn names_and_values_are_bytes_and_may_repeat_or_be_null() {
+        let headers = extract::<Headers>(&call(None, None, SENT)).unwrap();
+        assert_eq!(headers.iter().collect::<Vec<_>>(), SENT);
+        assert_eq!(headers.text("user"), Some("bob"));
+        assert_eq!(headers.get_all("user").count(), 2);
+        assert_eq!((headers.get("trace"), headers.get_all("trace").count()), (None, 1));
+        assert_eq!(headers.get("absent"), None);
+    }
+
+    #[test]
+    fn our_own_headers_are_hidden_in_our_own_topics_and_the_users_elsewhere() {
+        let first = extract::<Headers>(&call(None, None, SENT)).unwrap();
+        assert_eq!(first.text("retrial-due"), Some("tomorrow"));
+        let retry = extract::<Headers>(&retried(call(None, None, SENT), 1)).unwrap();
+        assert_eq!(retry.iter().collect::<Vec<_>>(), &SENT[..4]);
+    }
+}

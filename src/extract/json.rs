@@ -1,0 +1,113 @@
+//! The body as JSON.
+
+use crate::extract::{Call, FromRecord, OptionalFromRecord, Rejection};
+use serde::de::DeserializeOwned;
+
+/// The body, read as JSON into `T`.
+///
+/// A body that is not JSON, or not a `T`, is undecodable: to the dead letters with the place of the fault, such as
+/// `lines[2].price: invalid type: null, expected u64 at line 1 column 61`. For a topic with tombstones take
+/// `Option<Json<T>>`: a null body is `None`.
+///
+/// ```
+/// use retrial::Json;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order {
+///     id: u64,
+/// }
+///
+/// async fn ship(Json(order): Json<Order>) {
+///     println!("shipping {}", order.id);
+/// }
+/// # let _ = retrial::handler(ship);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Json<T>(pub T);
+
+/// The path to a fault is looked for only once there is a fault: tracking it slows every decode down.
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Rejection> {
+    serde_json::from_slice(body).map(Json).map_err(|error| locate::<T>(body, error))
+}
+
+#[cold]
+fn locate<T: DeserializeOwned>(body: &[u8], error: serde_json::Error) -> Rejection {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(located) if located.path().iter().len() > 0 => Rejection::undecodable_as("json", located.to_string()),
+        _ => Rejection::undecodable_as("json", error),
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned> FromRecord<S> for Json<T> {
+    async fn from_record(call: &Call, _: &S) -> Result<Self, Rejection> {
+        decode(call.record.body().ok_or_else(|| Rejection::null("body", "Json<T>"))?)
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned> OptionalFromRecord<S> for Json<T> {
+    async fn from_record_if_present(call: &Call, _: &S) -> Result<Option<Self>, Rejection> {
+        call.record.body().map(decode).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::testing::{call, extract, rejected, with_body};
+    use proptest::prelude::*;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Line {
+        price: u64,
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Order {
+        lines: Vec<Line>,
+    }
+
+    #[test]
+    fn a_body_is_read() {
+        let call = with_body(Some(br#"{"lines":[{"price":3}]}"#));
+        assert_eq!(extract::<Json<Order>>(&call).map(|order| order.0.lines[0].price), Ok(3));
+    }
+
+    #[test]
+    fn a_fault_is_named_with_its_path_line_and_column() {
+        let call = with_body(Some(b"{\"lines\":[{\"price\":3},\n{\"price\":\"x\"}]}"));
+        let reason = rejected::<Json<Order>>(&call);
+        assert_eq!(reason.kind(), "json");
+        assert!(reason.message().starts_with("lines[1].price: invalid type: string"), "{reason}");
+        assert!(reason.message().contains("line 2 column"), "{reason}");
+    }
+
+    #[test]
+    fn a_fault_behind_the_value_is_named_with_its_column() {
+        let reason = rejected::<Json<Order>>(&with_body(Some(b"{\"lines\":[]} x")));
+        assert_eq!(reason.message(), "trailing characters at line 1 column 14");
+    }
+
+    #[test]
+    fn a_null_body_is_none_and_json_null_is_not() {
+        assert_eq!(extract::<Option<Json<Order>>>(&with_body(None)), Ok(None));
+        assert_eq!(rejected::<Json<Order>>(&with_body(None)).kind(), "null");
+        assert_eq!(rejected::<Option<Json<Order>>>(&with_body(Some(b"null"))).kind(), "json");
+        assert_eq!(rejected::<Option<Json<Order>>>(&with_body(Some(b""))).kind(), "json");
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        let body = "[".repeat(1_000_000);
+        assert_eq!(rejected::<Json<serde_json::Value>>(&with_body(Some(body.as_bytes()))).kind(), "json");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_decoder_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let call = call(None, Some(&body), &[]);
+            let _ = extract::<Json<Order>>(&call);
+            let _ = extract::<String>(&call);
+        }
+    }
+}

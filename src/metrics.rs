@@ -1,0 +1,84 @@
+//! Every metric, by name. The names, types and labels are frozen (`src/docs/design.md`).
+//!
+//! They go through the `metrics` facade: without a recorder they cost next to nothing. Handles are made once and
+//! counted per batch. Labels are topics, tiers and small fixed words; never a key, an offset or a text.
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use std::{collections::HashMap, sync::Arc};
+
+/// Kinds of failure beyond this many are counted as `other`.
+pub(crate) const MAX_KINDS: usize = 32;
+
+/// How records of one source topic ended, and how its attempts did.
+pub(crate) struct TopicCounters {
+    pub(crate) done: Counter,
+    pub(crate) discarded: Counter,
+    pub(crate) attempts_done: Counter,
+    pub(crate) attempts_retried: Counter,
+    pub(crate) attempts_snoozed: Counter,
+    pub(crate) attempts_held: Counter,
+    pub(crate) attempts_discarded: Counter,
+    pub(crate) attempts_dead: Counter,
+    pub(crate) in_flight_limit: Gauge,
+}
+
+impl TopicCounters {
+    pub(crate) fn new(topic: &Arc<str>) -> Self {
+        let records =
+            |outcome: &'static str| counter!("retrial_records_total", "topic" => topic.to_string(), "outcome" => outcome);
+        let attempts =
+            |result: &'static str| counter!("retrial_attempts_total", "topic" => topic.to_string(), "result" => result);
+        Self {
+            done: records("done"),
+            discarded: records("discarded"),
+            attempts_done: attempts("done"),
+            attempts_retried: attempts("retry"),
+            attempts_snoozed: attempts("snooze"),
+            attempts_held: attempts("hold"),
+            attempts_discarded: attempts("discard"),
+            attempts_dead: attempts("dead"),
+            in_flight_limit: gauge!("retrial_in_flight_limit_records", "topic" => topic.to_string()),
+        }
+    }
+}
+
+/// Counters of the whole group member.
+pub(crate) struct GroupCounters {
+    pub(crate) redone: Counter,
+    pub(crate) rebalances: Counter,
+    pub(crate) client_restarts: Counter,
+    pub(crate) buffer_bytes: Gauge,
+    pub(crate) buffer_limit: Gauge,
+    pub(crate) commit_duration: Histogram,
+    lateness: HashMap<u64, Histogram>,
+}
+
+impl GroupCounters {
+    pub(crate) fn new() -> Self {
+        Self {
+            redone: counter!("retrial_redone_records_total"),
+            rebalances: counter!("retrial_rebalances_total"),
+            client_restarts: counter!("retrial_client_restarts_total"),
+            buffer_bytes: gauge!("retrial_buffer_bytes"),
+            buffer_limit: gauge!("retrial_buffer_limit_bytes"),
+            commit_duration: histogram!("retrial_commit_duration_seconds"),
+            lateness: HashMap::new(),
+        }
+    }
+
+    /// How late retries of one tier ran, in seconds.
+    pub(crate) fn lateness(&mut self, tier: std::time::Duration) -> &Histogram {
+        let make = || histogram!("retrial_retry_lateness_seconds", "tier" => format!("{}s", tier.as_secs()));
+        self.lateness.entry(tier.as_secs()).or_insert_with(make)
+    }
+}
+
+/// Dead letters of a topic, by cause.
+pub(crate) fn dead_letters(topic: &str, cause: &'static str) -> Counter {
+    counter!("retrial_dead_letters_total", "topic" => topic.to_owned(), "cause" => cause)
+}
+
+/// Partitions that take nothing, by reason.
+pub(crate) fn held_partitions(topic: &str, reason: &'static str) -> Gauge {
+    gauge!("retrial_held_partitions", "topic" => topic.to_owned(), "reason" => reason)
+}

@@ -1,0 +1,24 @@
+//! Runs handlers: the driver turns engine and ports, crews of workers make the attempts.
+//!
+//! ```text
+//!  source ─batch▶ driver ─work▶ workers ─▶ handlers
+//!     ▲             │  ▲                      │ outcome
+//!     └──commits────┤  └───────reports────────┘
+//!                   └─forwards▶ sink ─acknowledgements▶ driver
+//! ```
+//!
+//! The driver has a thread of its own and never waits for a handler; a worker is a task of the user's tokio runtime
+//! (or of the topic's own threads) and never waits for the broker. It sees only the ports.
+
+pub(crate) mod blocking;
+pub(crate) mod crew;
+pub(crate) mod driver;
+mod notices;
+mod permit;
+mod running;
+pub(crate) mod turning;
+mod worker;
+
+pub(crate) use blocking::DEFAULT_THREADS as DEFAULT_BLOCKING_THREADS;
+pub(crate) use notices::Notices;
+pub(crate) use permit::Permits;

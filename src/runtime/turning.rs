@@ -1,0 +1,78 @@
+//! The loop around the driver on a real broker: turn while there is something to do, wait when there is not.
+
+use super::driver::Driver;
+use crate::broker::{Sink, Source};
+use retrial_core::time::Timestamp;
+use std::{
+    sync::mpsc::{Receiver, TryRecvError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// The longest wait without a turn: the client library must be served, and it is the net under every lost wake-up.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// How much longer than its drain a stop may take, for the last commits and for leaving the group.
+const LEAVING: Duration = Duration::from_secs(10);
+
+/// How a service is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Finish what runs within this time.
+    Drain(Duration),
+    /// At once: what runs is run again by the next owner.
+    Now,
+}
+
+/// Reads the wall clock once and carries on with the monotonic one, so that it never goes back and never jumps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    began: Instant,
+    wall: i64,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { began: Instant::now(), wall: i64::try_from(since.as_millis()).unwrap_or(0) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.wall).after(self.began.elapsed())
+    }
+}
+
+/// Turns until the group was left, the client is broken, or a stop has taken too long. Gives the ports back.
+pub(crate) fn run<S: Source, K: Sink>(
+    mut driver: Driver<S, K>,
+    stops: &Receiver<Stop>,
+    clock: Clock,
+) -> (S, K, Result<(), String>) {
+    let mut give_up: Option<Timestamp> = None;
+    let result = loop {
+        let now = clock.now();
+        match stops.try_recv() {
+            Ok(Stop::Drain(drain)) => {
+                driver.stop(now, drain);
+                give_up = Some(now.after(drain.saturating_add(LEAVING)));
+            }
+            Ok(Stop::Now) => break Ok(()),
+            Err(TryRecvError::Disconnected) if give_up.is_none() => break Ok(()),
+            Err(_) => {}
+        }
+        let turn = driver.turn(now);
+        if let Some(why) = driver.fatal() {
+            break Err(why.to_owned());
+        }
+        if driver.has_left() || give_up.is_some_and(|at| at <= now) {
+            break Ok(());
+        }
+        if !turn.busy {
+            let limit = turn.wake_at.map_or(LONGEST_WAIT, |at| at.since(clock.now()).min(LONGEST_WAIT));
+            if !limit.is_zero() {
+                driver.wait(limit);
+            }
+        }
+    };
+    let (source, sink) = driver.into_ports();
+    (source, sink, result)
+}

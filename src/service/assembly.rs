@@ -1,0 +1,273 @@
+//! Puts a service together: from an app, a connection and settings to a driver with its crews.
+
+use super::{ServiceError, Settings};
+use crate::{
+    app::HandlerSet,
+    broker::{
+        Source,
+        kafka::{
+            self, Cluster, Kafka, KafkaSink, KafkaSource, Marker, Marks, SinkSetup, SourceSetup,
+        },
+    },
+    record::Meter,
+    runtime::{
+        Notices, Permits,
+        blocking::BlockingThreads,
+        crew::{Crew, Workplace},
+        driver::{Driver, Parts, TopicPlan},
+    },
+    topic::Registered,
+};
+use rdkafka::ClientConfig;
+use retrial_core::{
+    engine::{Engine, EngineConfig, TopicConfig},
+    ladder::Ladder,
+    naming::GroupNames,
+    start::{self, StartAt},
+    time::Timestamp,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, mpsc},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// How long the control topic is read at the start.
+const READ_CONTROL: Duration = Duration::from_secs(30);
+
+/// What was checked and found before anything is read.
+pub(super) struct Prepared {
+    names: GroupNames,
+    ladder: Ladder,
+    topics: Vec<Registered>,
+    pub(super) settings: Settings,
+    kafka: Kafka,
+    cluster: Arc<Cluster>,
+    found: kafka::Prepared,
+    marks: Marks,
+    pub(super) summary: Vec<String>,
+}
+
+/// Reaches the brokers, checks everything, and makes what is missing. Waits: for a thread that may.
+pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Result<Prepared, ServiceError> {
+    let HandlerSet { names, ladder, topics } = app;
+    // The first look at the properties, before anything waits for a broker.
+    let _checked = kafka.properties.consumer(names.group(), 1, settings.memory)?;
+    let cluster = kafka.cluster()?;
+    let sources: Vec<&str> = topics.iter().map(|topic| &*topic.topic).collect();
+    let order = kafka::TopicsOrder {
+        names: &names,
+        sources: &sources,
+        delays: ladder.delays(),
+        create: kafka.create_topics,
+        may_trim: kafka.trim_tiers,
+    };
+    let found = kafka::prepare(&cluster, &order)?;
+    let marks = kafka::read_marks(&kafka.connection(), &names.control(), READ_CONTROL)?;
+    if marks.is_empty() && cluster.has_settings() {
+        refuse_old_backlog(&kafka.connection(), &found, settings.start_at)?;
+    }
+    let summary = summary(&names, &topics, &found, &marks, &ladder);
+    summary.iter().for_each(|line| tracing::info!(group = names.group(), "{line}"));
+    found.warnings.iter().for_each(|warning| tracing::warn!(group = names.group(), "{warning}"));
+    Ok(Prepared { names, ladder, topics, settings, kafka, cluster: Arc::new(cluster), found, marks, summary })
+}
+
+/// A group that has read nothing must not run through months of records because nobody thought of it (RULES 6).
+fn refuse_old_backlog(
+    connection: &ClientConfig,
+    found: &kafka::Prepared,
+    start_at: StartAt,
+) -> Result<(), ServiceError> {
+    if start_at != StartAt::Unset {
+        return Ok(());
+    }
+    let now = wall_clock();
+    let young = now.shifted(-i64::try_from(start::OLD.as_millis()).unwrap_or(i64::MAX));
+    let mut backlogs = Vec::new();
+    for source in &found.sources {
+        for partition in 0..source.partitions {
+            let limit = Duration::from_secs(10);
+            let backlog = kafka::backlog(connection, &source.name, partition, young, limit)?;
+            backlogs.push(start::Backlog { records: backlog.older.unsigned_abs(), oldest: backlog.oldest });
+        }
+    }
+    Ok(start::refuse_old_backlog(backlogs, start_at, now)?)
+}
+
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// What a person wants to know at the start, a line each.
+fn summary(
+    names: &GroupNames,
+    topics: &[Registered],
+    found: &kafka::Prepared,
+    marks: &Marks,
+    ladder: &Ladder,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (topic, source) in topics.iter().zip(&found.sources) {
+        let settings = &topic.settings;
+        let timeout = settings.timeout.map_or("no time limit".into(), |timeout| format!("{timeout:?} for each attempt"));
+        lines.push(format!(
+            "topic {}: {} partitions, {:?}, {} attempts at once, {timeout}",
+            source.name, source.partitions, settings.order, settings.concurrency
+        ));
+    }
+    let tiers: Vec<&str> = found.tiers.iter().map(|tier| tier.name.as_str()).collect();
+    lines.push(format!("tiers: {}; dead letters: {}", tiers.join(", "), names.dead_letters()));
+    if !found.made.is_empty() {
+        lines.push(format!("made: {}", found.made.join(", ")));
+    }
+    for tier in found.tiers.iter().filter(|tier| !tier.configured && !tier.delay.is_zero()) {
+        lines.push(format!("tier {} is in no configuration any more; it is read until it is empty", tier.name));
+    }
+    lines.extend(ladder.warnings().iter().map(ToString::to_string));
+    lines.extend(marks.warnings().map(str::to_owned));
+    lines
+}
+
+/// A driver that is ready to turn, and what must live as long as it does.
+pub(super) struct Assembled {
+    pub(super) driver: Driver<KafkaSource, KafkaSink>,
+    pub(super) runtimes: Vec<Runtime>,
+    pub(super) marker: Option<Marker>,
+}
+
+/// Makes clients, crews and the driver. Must be called within the runtime that handlers run on.
+pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
+    let ambient = Handle::try_current().map_err(|_| ServiceError::NoRuntime)?;
+    let session_timeout = prepared.kafka.properties.session_timeout()?;
+    let meter = Arc::new(Meter::default());
+    let source = source(&prepared, Arc::clone(&meter))?;
+    let sink = sink(&prepared, source.waker())?;
+    let marker = marker(&prepared)?;
+    let engine = Engine::new(engine_config(&prepared, session_timeout), prepared.names.clone());
+    let group: Arc<str> = prepared.names.group().into();
+    let limits = prepared.topics.iter().map(|topic| (topic.topic.clone(), topic.settings.concurrency));
+    let notices = Notices::new(Arc::clone(&group), limits.collect::<Vec<_>>());
+    let permits = Arc::new(Permits::new());
+    let (reports, reported) = mpsc::channel();
+    let handlers: Arc<[Registered]> = prepared.topics.into();
+    let place = Workplace {
+        handlers: Arc::clone(&handlers),
+        group: Arc::clone(&group),
+        permits: Arc::clone(&permits),
+        reports,
+        waker: source.waker(),
+        threads: Arc::new(BlockingThreads::new(prepared.settings.blocking_threads)),
+    };
+    let (crews, topics, runtimes) = crews(&handlers, &ambient, &place)?;
+    let mark = marker.as_ref().map(Marker::handle);
+    let parts = Parts {
+        engine,
+        source,
+        sink,
+        crews,
+        topics,
+        reports: reported,
+        permits,
+        meter,
+        memory: prepared.settings.memory,
+        notices,
+        group,
+        session_timeout,
+        mark: Box::new(move |topic, partition, id| {
+            if let Some(mark) = &mark {
+                mark.mark(topic, partition, id);
+            }
+        }),
+    };
+    Ok(Assembled { driver: Driver::new(parts), runtimes, marker })
+}
+
+fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, ServiceError> {
+    let Prepared { names, found, settings, kafka, cluster, marks, .. } = prepared;
+    let partitions: i32 = found.sources.iter().map(|topic| topic.partitions).sum::<i32>()
+        + found.tiers.iter().map(|tier| tier.partitions).sum::<i32>();
+    let config = kafka.properties.consumer(names.group(), usize::try_from(partitions).unwrap_or(1), settings.memory)?;
+    let sources = found.sources.iter().map(|topic| topic.name.clone());
+    let topics = sources.chain(found.tiers.iter().map(|tier| tier.name.clone())).collect();
+    let ids = Arc::clone(cluster);
+    let topic_id = move |topic: &str| ids.topic_ids(&[topic]).ok().and_then(|ids| ids.get(topic).copied());
+    let marked: HashMap<String, Option<[u8; 16]>> =
+        found.sources.iter().map(|topic| (topic.name.clone(), topic.id)).collect();
+    let marks = Mutex::new(marks.clone());
+    let known = move |topic: &str, partition: i32| {
+        let marks = marks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        marks.knows(topic, partition, marked.get(topic).copied().flatten())
+    };
+    let setup = SourceSetup { config, topics, meter, topic_id: Arc::new(topic_id), known: Arc::new(known) };
+    Ok(KafkaSource::new(setup)?)
+}
+
+fn sink(prepared: &Prepared, waker: crate::broker::Waker) -> Result<KafkaSink, ServiceError> {
+    let known = prepared.found.sources.iter().filter_map(|topic| Some((topic.name.clone(), topic.retention?)));
+    let setup = SinkSetup {
+        connection: prepared.kafka.connection(),
+        names: prepared.names.clone(),
+        broker_stamps: prepared.cluster.has_settings(),
+        retention: known.collect(),
+    };
+    KafkaSink::new(setup, waker).map_err(|error| ServiceError::Sink(error.to_string()))
+}
+
+/// Marks are written only where all of control could be read (RULES 29).
+fn marker(prepared: &Prepared) -> Result<Option<Marker>, ServiceError> {
+    if !prepared.marks.writable() {
+        return Ok(None);
+    }
+    let group = prepared.names.group().to_owned();
+    let tell = move |why: String| tracing::warn!(group, "{why}");
+    let marker = Marker::start(&prepared.kafka.connection(), prepared.names.control(), tell);
+    Ok(Some(marker.map_err(ServiceError::Thread)?))
+}
+
+fn engine_config(prepared: &Prepared, session_timeout: Duration) -> EngineConfig {
+    let topic = |topic: &Registered| TopicConfig {
+        name: topic.topic.clone(),
+        concurrency: topic.settings.concurrency,
+        order: topic.settings.order,
+        retry: topic.settings.retry.clone(),
+    };
+    let topics: Vec<TopicConfig> = prepared.topics.iter().map(topic).collect();
+    let together = topics.iter().map(|topic| topic.concurrency).sum();
+    EngineConfig {
+        group: prepared.names.group().to_owned(),
+        ladder: prepared.ladder.clone(),
+        topics,
+        service_limit: prepared.settings.concurrency.unwrap_or(together),
+        session_timeout,
+        commit: prepared.settings.commit,
+        revoke_drain: prepared.settings.revoke_drain,
+        memory: prepared.settings.memory,
+        start_at: prepared.settings.start_at,
+        // Only spreads the pauses of in-place tries; no secret.
+        seed: u64::from(std::process::id()) ^ wall_clock().as_millis().unsigned_abs(),
+    }
+}
+
+type Crews = (Vec<Crew>, Vec<TopicPlan>, Vec<Runtime>);
+
+/// One crew on the user's runtime, and one for each topic that has threads of its own.
+fn crews(handlers: &[Registered], ambient: &Handle, place: &Workplace) -> Result<Crews, ServiceError> {
+    let mut crews = vec![Crew::start(0, ambient.metrics().num_workers(), ambient, place)];
+    let (mut topics, mut runtimes) = (Vec::new(), Vec::new());
+    for registered in handlers {
+        let mut crew = 0;
+        if let Some(threads) = registered.settings.threads {
+            let name = format!("retrial-{}", registered.topic);
+            let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
+            let runtime = runtime.map_err(ServiceError::Thread)?;
+            crew = crews.len();
+            crews.push(Crew::start(crew, threads, runtime.handle(), place));
+            runtimes.push(runtime);
+        }
+        topics.push(TopicPlan { name: registered.topic.clone(), order: registered.settings.order, crew });
+    }
+    Ok((crews, topics, runtimes))
+}

@@ -1,0 +1,43 @@
+//! Why a service does not start, or ended.
+
+use crate::broker::kafka::{PropertyError, SourceError, TopicsError, Unreachable};
+use retrial_core::start::OldBacklog;
+
+/// Why a service does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// A client property that cannot be.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+    /// The brokers did not answer.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// Topics or rights that are missing, or settings that would lose records.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// A new group would begin with old records, and nobody said that it should.
+    #[error(transparent)]
+    OldBacklog(#[from] OldBacklog),
+    /// The embedded broker did not start.
+    #[error(transparent)]
+    Embedded(#[from] crate::broker::kafka::EmbeddedError),
+    /// The consumer was not made.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The producer was not made.
+    #[error("the Kafka producer was not created: {0}")]
+    Sink(String),
+    /// A thread or runtime could not be made.
+    #[error("no thread could be made: {0}")]
+    Thread(std::io::Error),
+    /// There is no tokio runtime to run handlers on.
+    #[error("a service must be started within a tokio runtime, where its handlers run")]
+    NoRuntime,
+    /// The client is broken for good.
+    #[error("the service has ended: {0}")]
+    Broken(String),
+    /// The service's thread is gone without a word.
+    #[error("the service was stopped before it could answer")]
+    Stopped,
+}

@@ -1,0 +1,197 @@
+//! A service: an app's handlers, run as one member of their consumer group.
+
+mod assembly;
+mod error;
+mod settings;
+
+pub use error::ServiceError;
+pub use settings::Settings;
+
+use crate::{
+    app::HandlerSet,
+    broker::kafka::{Kafka, KafkaSink, KafkaSource},
+    runtime::turning::{Clock, Stop, run},
+};
+use assembly::{Assembled, Prepared};
+use std::{future::Future, sync::mpsc, thread, time::Duration};
+use tokio::{runtime::Runtime, signal, sync::oneshot};
+
+/// How long ending the client may take before it is left to the end of the process.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// An app that is connected, ready to run.
+///
+/// ```no_run
+/// use retrial::{App, Kafka, Service, handler};
+///
+/// async fn greet(name: String) {
+///     println!("hello {name}");
+/// }
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app = App::group("greeters").topic("names", handler(greet)).build()?;
+/// Service::connect(app, Kafka::bootstrap("localhost:9092")).await?.run_until_signal().await?;
+/// # Ok(()) }
+/// ```
+pub struct Service {
+    prepared: Prepared,
+}
+
+impl Service {
+    /// Reaches the brokers, checks the topics, and makes the group's own that are missing. Nothing is read yet.
+    ///
+    /// # Errors
+    /// Brokers that do not answer within about ten seconds, topics or rights that are missing, settings that would
+    /// lose records, a new group that would begin with an old backlog: each names what is wrong and what to do.
+    pub async fn connect(app: HandlerSet, kafka: Kafka) -> Result<Self, ServiceError> {
+        Self::connect_with(app, kafka, Settings::default()).await
+    }
+
+    /// As [`Service::connect`], with settings.
+    ///
+    /// # Errors
+    /// As [`Service::connect`].
+    pub async fn connect_with(app: HandlerSet, kafka: Kafka, settings: Settings) -> Result<Self, ServiceError> {
+        let prepare = move || assembly::prepare(app, kafka, settings);
+        let prepared = tokio::task::spawn_blocking(prepare).await.map_err(|_| ServiceError::Stopped)??;
+        Ok(Self { prepared })
+    }
+
+    /// What the service is about to do, in a few lines: topics, partitions, order, tiers, and what was found.
+    pub fn summary(&self) -> impl Iterator<Item = &str> + '_ {
+        self.prepared.summary.iter().map(String::as_str)
+    }
+
+    /// Runs until SIGTERM or SIGINT. Then it takes nothing new, lets what runs end within the drain time, commits and
+    /// leaves the group; a second signal leaves at once.
+    ///
+    /// # Errors
+    /// [`ServiceError::Broken`] if the client is broken for good: fenced, forbidden, or fatal.
+    pub async fn run_until_signal(self) -> Result<(), ServiceError> {
+        let mut running = self.start()?;
+        tokio::select! {
+            ended = running.ended() => return ended,
+            () = next_signal() => {}
+        }
+        tracing::info!("stopping: taking nothing new, finishing what runs; signal again to leave at once");
+        running.stop();
+        tokio::select! {
+            ended = running.ended() => ended,
+            () = next_signal() => {
+                running.stop_now();
+                running.ended().await
+            }
+        }
+    }
+
+    /// Runs until a future ends, and then as after a signal.
+    ///
+    /// # Errors
+    /// As [`Service::run_until_signal`].
+    pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        let mut running = self.start()?;
+        tokio::select! {
+            ended = running.ended() => return ended,
+            () = end => {}
+        }
+        running.stop();
+        running.ended().await
+    }
+
+    /// Starts it, and returns at once. Must be called within a tokio runtime, where the handlers run.
+    ///
+    /// # Errors
+    /// The client or a thread that could not be made.
+    pub fn start(self) -> Result<Running, ServiceError> {
+        let drain = self.prepared.settings.drain;
+        let Assembled { driver, runtimes, marker } = assembly::assemble(self.prepared)?;
+        let (stops, stopping) = mpsc::channel();
+        let waker = driver.waker();
+        let (done, ended) = oneshot::channel();
+        let turn = move || {
+            let (source, sink, result) = run(driver, &stopping, Clock::new());
+            close(source, sink);
+            if let Some(marker) = marker {
+                marker.close(CLOSING);
+            }
+            runtimes.into_iter().for_each(Runtime::shutdown_background);
+            // Nobody waits for the result of a service that was dropped.
+            let _ = done.send(result.map_err(ServiceError::Broken));
+        };
+        thread::Builder::new().name("retrial-driver".into()).spawn(turn).map_err(ServiceError::Thread)?;
+        Ok(Running { stops, waker, ended, drain })
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("summary", &self.prepared.summary).finish_non_exhaustive()
+    }
+}
+
+/// First what was sent is waited for, then the client ends.
+fn close(source: KafkaSource, sink: KafkaSink) {
+    use crate::broker::{Sink, Source};
+    Box::new(sink).close(CLOSING);
+    Box::new(source).close(CLOSING);
+}
+
+/// A service that runs. Dropping it stops the service at once: what runs is run again by the next owner.
+#[derive(Debug)]
+pub struct Running {
+    stops: mpsc::Sender<Stop>,
+    waker: crate::broker::Waker,
+    ended: oneshot::Receiver<Result<(), ServiceError>>,
+    drain: Duration,
+}
+
+impl Running {
+    /// Asks it to take nothing new, finish what runs within the drain time, commit, and leave the group.
+    pub fn stop(&self) {
+        self.tell(Stop::Drain(self.drain));
+    }
+
+    /// Asks it to leave at once.
+    pub fn stop_now(&self) {
+        self.tell(Stop::Now);
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// As [`Service::run_until_signal`].
+    pub async fn ended(&mut self) -> Result<(), ServiceError> {
+        (&mut self.ended).await.unwrap_or(Err(ServiceError::Stopped))
+    }
+
+    fn tell(&self, stop: Stop) {
+        // It may have ended by itself.
+        let _ = self.stops.send(stop);
+        self.waker.wake();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tell(Stop::Now);
+    }
+}
+
+#[cfg(unix)]
+async fn next_signal() {
+    use signal::unix::{SignalKind, signal};
+    // A process that cannot hear signals is ended by them, which is safe: nothing that was not finished is committed.
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() {
+    if signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
