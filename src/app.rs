@@ -6,7 +6,10 @@ use crate::{
     layer::{Around, SharedLayer},
     topic::{Bound, Handler, Registered, Settings},
 };
-use retrial_core::{ladder::Ladder, naming::{GroupNames, MAX_TOPIC_BYTES}};
+use retrial_core::{
+    ladder::Ladder,
+    naming::{GroupNames, MAX_TOPIC_BYTES},
+};
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 /// Most attempts of one topic that may run at once, and most threads of its own. Far above what a process can use: a
@@ -213,8 +216,8 @@ mod tests {
         topic::{blocking, handler},
     };
     use retrial_core::{
+        order::{OnExhausted, Order, RetryPolicy},
         outcome::Outcome,
-        planner::{OnExhausted, Order, RetryPolicy},
         schedule::Schedule,
     };
 
@@ -257,7 +260,6 @@ mod tests {
         let settings = &set.topics[0].settings;
         assert_eq!((settings.concurrency, settings.timeout, settings.threads), (100, Some(secs(60)), None));
         assert_eq!((&settings.order, &settings.retry), (&Order::Unordered, &RetryPolicy::default()));
-        assert!(!settings.blocking);
         assert_eq!(set.ladder, Ladder::default());
         assert_eq!((set.group(), set.topics().collect::<Vec<_>>()), ("billing", vec!["orders"]));
     }
@@ -273,8 +275,8 @@ mod tests {
         let slow = handler(nothing).without_timeout().retry(Retry::never());
         let app = App::group("billing").tiers([secs(30), secs(60)]).topic("orders", orders).topic("slow", slow);
         let set = app.build().unwrap();
-        let Settings { concurrency, timeout, order, retry, threads, blocking } = &set.topics[0].settings;
-        assert_eq!((*concurrency, *timeout, *threads, *blocking), (7, Some(secs(20)), Some(3), true));
+        let Settings { concurrency, timeout, order, retry, threads } = &set.topics[0].settings;
+        assert_eq!((*concurrency, *timeout, *threads), (7, Some(secs(20)), Some(3)));
         assert_eq!(*order, Order::by_key(OnExhausted::Hold));
         assert_eq!(retry.schedule, Schedule::delays([secs(30), secs(60), secs(60)]));
         assert_eq!((retry.in_place, retry.backoff.min, retry.backoff.max), (5, secs(1), secs(2)));

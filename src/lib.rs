@@ -1,9 +1,16 @@
-//! Apache Kafka as a job queue.
+//! Apache Kafka as a job queue: an acknowledgement per record, retries with delay, dead letters, safe commits.
+//!
+//! A handler is an `async fn` that takes what it needs of a record; an [`App`] gives source topics their handlers; a
+//! [`Service`] runs it as one member of the app's consumer group. See the [`guide`].
+
+#![deny(unsafe_code)]
 
 mod app;
 mod broker;
+mod clock;
 mod error;
 mod extract;
+pub mod guide;
 mod handler;
 mod layer;
 mod metrics;
@@ -12,10 +19,15 @@ mod record;
 mod retry;
 mod runtime;
 mod service;
+#[cfg(test)]
+mod testkit;
 mod topic;
 
 pub use app::{App, HandlerSet};
-pub use broker::kafka::{EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, PropertyError, SourceError, TopicsError, Unreachable, Unusable};
+pub use broker::kafka::{
+    EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, PropertyError, SourceError, TopicsError, Unreachable, Unusable,
+};
+pub use bytes::Bytes;
 pub use error::{BuildError, Mistake, TopicMistake};
 #[cfg(feature = "json")]
 pub use extract::Json;

@@ -6,9 +6,6 @@
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::{collections::HashMap, sync::Arc};
 
-/// Kinds of failure beyond this many are counted as `other`.
-pub(crate) const MAX_KINDS: usize = 32;
-
 /// How records of one source topic ended, and how its attempts did.
 pub(crate) struct TopicCounters {
     pub(crate) done: Counter,
@@ -24,8 +21,7 @@ pub(crate) struct TopicCounters {
 
 impl TopicCounters {
     pub(crate) fn new(topic: &Arc<str>) -> Self {
-        let records =
-            |outcome: &'static str| counter!("retrial_records_total", "topic" => topic.to_string(), "outcome" => outcome);
+        let records = |outcome: &'static str| counter!("retrial_records_total", "topic" => topic.to_string(), "outcome" => outcome);
         let attempts =
             |result: &'static str| counter!("retrial_attempts_total", "topic" => topic.to_string(), "result" => result);
         Self {
@@ -46,10 +42,8 @@ impl TopicCounters {
 pub(crate) struct GroupCounters {
     pub(crate) redone: Counter,
     pub(crate) rebalances: Counter,
-    pub(crate) client_restarts: Counter,
     pub(crate) buffer_bytes: Gauge,
     pub(crate) buffer_limit: Gauge,
-    pub(crate) commit_duration: Histogram,
     lateness: HashMap<u64, Histogram>,
 }
 
@@ -58,10 +52,8 @@ impl GroupCounters {
         Self {
             redone: counter!("retrial_redone_records_total"),
             rebalances: counter!("retrial_rebalances_total"),
-            client_restarts: counter!("retrial_client_restarts_total"),
             buffer_bytes: gauge!("retrial_buffer_bytes"),
             buffer_limit: gauge!("retrial_buffer_limit_bytes"),
-            commit_duration: histogram!("retrial_commit_duration_seconds"),
             lateness: HashMap::new(),
         }
     }

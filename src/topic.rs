@@ -32,7 +32,6 @@ pub(crate) struct Settings {
     pub(crate) order: Order,
     pub(crate) retry: RetryPolicy,
     pub(crate) threads: Option<usize>,
-    pub(crate) blocking: bool,
 }
 
 /// An async function as a handler.
@@ -56,10 +55,10 @@ pub(crate) struct Settings {
 pub fn handler<F, A>(function: F) -> Handler<Async<F, A>>
 where
     F: Function<A>,
-    F::Output: Asynchronous,
+    F::Output: Asynchronous + Send,
     <F::Output as Asynchronous>::Answer: IntoOutcome,
 {
-    Handler::new(Async { function, arguments: PhantomData }, false)
+    Handler::new(Async { function, arguments: PhantomData })
 }
 
 /// A function that blocks its thread, as a handler: for code that computes for long, or waits without `await`.
@@ -87,18 +86,17 @@ where
     F: Function<A>,
     F::Output: IntoOutcome,
 {
-    Handler::new(Blocking { function, arguments: PhantomData }, true)
+    Handler::new(Blocking { function, arguments: PhantomData })
 }
 
 impl<C> Handler<C> {
-    fn new(callable: C, blocking: bool) -> Self {
+    fn new(callable: C) -> Self {
         let settings = Settings {
             concurrency: DEFAULT_CONCURRENCY,
             timeout: Some(DEFAULT_TIMEOUT),
             order: Order::unordered(),
             retry: RetryPolicy::default(),
             threads: None,
-            blocking,
         };
         Self { callable, classes: Classes::default(), layers: Vec::new(), settings }
     }

@@ -96,6 +96,32 @@ pub enum Outcome {
     Dead(Cause, Reason),
 }
 
+impl Outcome {
+    /// Try again when the schedule says; the failure kind is `error`.
+    #[must_use]
+    pub fn retry(message: &str) -> Self {
+        Self::Retry(Reason::new("error", message))
+    }
+
+    /// Try again after this delay; the failure kind is `error`.
+    #[must_use]
+    pub fn retry_after(delay: Duration, message: &str) -> Self {
+        Self::RetryAfter(delay, Reason::new("error", message))
+    }
+
+    /// Finished without work, for this reason.
+    #[must_use]
+    pub fn discard(reason: &str) -> Self {
+        Self::Discard(reason.to_owned())
+    }
+
+    /// To the dead letters as refused, for this reason; the failure kind is `refused`.
+    #[must_use]
+    pub fn dead(reason: &str) -> Self {
+        Self::Dead(Cause::Refused, Reason::new("refused", reason))
+    }
+}
+
 /// Why a record is in the dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

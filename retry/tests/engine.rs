@@ -9,9 +9,9 @@ use retrial_core::{
     id::*,
     ladder::Ladder,
     naming::GroupNames,
+    order::RetryPolicy,
     order::{OnExhausted, Order},
     outcome::{Cause, Outcome, Reason},
-    order::RetryPolicy,
     schedule::Schedule,
     snapshot::{self, Subject},
     start::StartAt,
@@ -181,12 +181,19 @@ impl World {
                     for work in &gone {
                         self.running_keys.remove(&work.record.key);
                     }
-                    let finished = gone.iter().map(|work| Finished::Abandoned { ticket: work.ticket, topic: work.topic, class: work.class });
+                    let finished = gone.iter().map(|work| Finished::Abandoned {
+                        ticket: work.ticket,
+                        topic: work.topic,
+                        class: work.class,
+                    });
                     let event = Event::Finished(finished.collect());
                     self.engine.handle(self.now, event, &mut self.out);
                 }
                 Action::Purge => {
-                    let results = self.writing.drain(..).map(|forward| Acknowledged { id: forward.id, result: Err(ForwardError::Purged) });
+                    let results = self
+                        .writing
+                        .drain(..)
+                        .map(|forward| Acknowledged { id: forward.id, result: Err(ForwardError::Purged) });
                     let event = Event::Acknowledged(results.collect());
                     self.engine.handle(self.now, event, &mut self.out);
                 }
@@ -203,8 +210,11 @@ impl World {
     }
 
     fn forget_running(&mut self, slot: Slot) {
-        let keys: Vec<_> = self.running.extract_if(.., |work| work.ticket.slot == slot).map(|work| work.record.key).collect();
-        keys.iter().for_each(|key| { self.running_keys.remove(key); });
+        let keys: Vec<_> =
+            self.running.extract_if(.., |work| work.ticket.slot == slot).map(|work| work.record.key).collect();
+        keys.iter().for_each(|key| {
+            self.running_keys.remove(key);
+        });
     }
 
     /// Promises 4, 5 and 9.
@@ -230,12 +240,14 @@ impl World {
         let subject = Subject { group: "billing", topic, topic_id: None, partition: 0, offset: entry.offset };
         let runs = snapshot::decode(entry.metadata.as_bytes(), &subject).unwrap().map(|snapshot| snapshot.finished);
         let runs = runs.unwrap_or_default();
-        let covered = |offset: i64| offset < entry.offset || runs.iter().any(|run| (run.from..run.to).contains(&offset));
+        let covered =
+            |offset: i64| offset < entry.offset || runs.iter().any(|run| (run.from..run.to).contains(&offset));
         for (offset, record, ..) in self.logs[topic].records.iter().filter(|(offset, ..)| covered(*offset)) {
             let settled = self.settled.contains(&record.offset);
             let forwarded = self.in_a_later_tier(topic, *offset, record.offset);
             // A repeat of a forward is finished at once while the first one still waits.
-            let twin = self.logs[topic].records.iter().any(|(at, twin, ..)| twin.offset == record.offset && !covered(*at));
+            let twin =
+                self.logs[topic].records.iter().any(|(at, twin, ..)| twin.offset == record.offset && !covered(*at));
             assert!(settled || forwarded || twin, "{topic}/{offset} is covered by a commit and was not settled");
         }
     }

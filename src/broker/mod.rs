@@ -11,6 +11,7 @@ use crate::record::{Batch, Record};
 use retrial_core::{
     event::{Acknowledged, CommitEntry, CommitResult, Forward, LogRange, Offer},
     id::{CommitId, Slot},
+    time::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -86,6 +87,17 @@ impl std::fmt::Debug for Waker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Waker")
     }
+}
+
+/// A write that was acknowledged, as a reading of the broker's clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClockSample {
+    /// When it was sent, by our clock.
+    pub(crate) sent: Timestamp,
+    /// When it was acknowledged, by our clock.
+    pub(crate) acknowledged: Timestamp,
+    /// When it was appended, by the broker's.
+    pub(crate) appended: Timestamp,
 }
 
 /// Writes to the group's own topics.

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_handler_may_take_rejections_itself() {
-        let (key, number) = arguments::<(Result<Key, Rejection>, Result<Attempt, Rejection>)>(&with_body(None)).unwrap();
+        let (key, number) =
+            arguments::<(Result<Key, Rejection>, Result<Attempt, Rejection>)>(&with_body(None)).unwrap();
         assert!(key.is_err());
         assert_eq!(number.unwrap().number(), 1);
     }

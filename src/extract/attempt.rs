@@ -4,7 +4,11 @@ use crate::{
     extract::{Call, Control, FromRecord, Rejection},
     record::Record,
 };
-use retrial_core::{history::History, id::Origin, time::Timestamp};
+use retrial_core::{
+    history::{History, idempotency_key},
+    id::Origin,
+    time::Timestamp,
+};
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -69,7 +73,7 @@ impl Attempt {
     /// Two records that a producer wrote for one event have two keys.
     #[must_use]
     pub fn idempotency_key(&self) -> &str {
-        self.key.get_or_init(|| format!("{}/{}", self.control.host().group, self.origin()))
+        self.key.get_or_init(|| idempotency_key(&self.control.host().group, &self.origin()))
     }
 
     /// Where the record stood first.

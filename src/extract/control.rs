@@ -97,6 +97,7 @@ impl Control {
     }
 
     /// Whether a blocking function of the attempt runs now.
+    #[cfg(test)]
     pub(crate) fn is_blocking(&self) -> bool {
         self.phase.load(Ordering::Acquire) == BLOCKING
     }

@@ -24,6 +24,7 @@ mod whole;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use self::control::{Control, Host, Job, Threads};
 #[cfg(feature = "json")]
 pub use self::json::Json;
 pub use self::{
@@ -37,7 +38,6 @@ pub use self::{
     rejection::Rejection,
     state::{FromRef, State},
 };
-pub(crate) use self::control::{Control, Host, Job, Threads};
 
 use std::future::Future;
 
@@ -84,10 +84,7 @@ pub trait FromRecord<S>: Sized {
 )]
 pub trait OptionalFromRecord<S>: Sized {
     /// Makes the value if there is one.
-    fn from_record_if_present(
-        call: &Call,
-        state: &S,
-    ) -> impl Future<Output = Result<Option<Self>, Rejection>> + Send;
+    fn from_record_if_present(call: &Call, state: &S) -> impl Future<Output = Result<Option<Self>, Rejection>> + Send;
 }
 
 impl<S: Sync, T: OptionalFromRecord<S>> FromRecord<S> for Option<T> {

@@ -54,22 +54,16 @@ pub(crate) fn with_body(body: Option<&[u8]>) -> Call {
 pub(crate) fn retried(call: Call, attempts: u32) -> Call {
     let origin = Origin { topic: "orders".into(), partition: 5, offset: 42 };
     let history = History {
-        origin,
-        time: SourceTime::Create(Timestamp::from_millis(500)),
         attempts,
         crashes: 2,
         step: attempts,
-        hop: 0,
-        due: None,
         first_failed: Some(Timestamp::from_millis(600)),
         last_failed: Some(Timestamp::from_millis(700)),
-        expires: None,
         error_kind: Some("bank".to_owned()),
         error: Some("down".to_owned()),
-        cause: None,
         redrives: 1,
-        operation: None,
         replay: Some("june".to_owned()),
+        ..History::new(origin, SourceTime::Create(Timestamp::from_millis(500)))
     };
     Call { history: Some(Arc::new(history)), ..call }
 }

@@ -11,7 +11,8 @@ use retrial_core::outcome::Outcome;
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     label = "this says nothing of what becomes of the record",
-    note = "a handler returns `()`, `Outcome`, `Result<(), E>` or `Result<Outcome, E>`, where `E` is any error: `Failure`, `anyhow::Error`, `String`, or a type that implements `std::error::Error`"
+    note = "a handler returns `()`, `Outcome`, `Result<(), E>` or `Result<Outcome, E>`, where `E` is any error: `Failure`, `anyhow::Error`, `String`, or a type that implements `std::error::Error`",
+    note = "an `async fn` belongs into `handler(…)`; what is given to `blocking(…)` returns one of these itself"
 )]
 pub trait IntoOutcome {
     /// The outcome, or the failure that the topic's classes are asked about.

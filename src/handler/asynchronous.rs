@@ -14,22 +14,14 @@ use tokio_util::sync::ReusableBoxFuture;
     label = "this function returns `{Self}` at once",
     note = "write `async fn`; for code that blocks its thread write `blocking(…)` in place of `handler(…)`"
 )]
-pub trait Asynchronous: Send + 'static {
+pub trait Asynchronous: Future<Output = Self::Answer> + 'static {
     /// What it comes to.
     type Answer;
-
-    /// The future itself.
-    #[doc(hidden)]
-    fn future(self) -> impl Future<Output = Self::Answer> + Send + 'static;
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future + Send + 'static> Asynchronous for F {
+impl<F: Future + 'static> Asynchronous for F {
     type Answer = F::Output;
-
-    fn future(self) -> impl Future<Output = F::Output> + Send + 'static {
-        self
-    }
 }
 
 /// An async function with its arguments' types, as [`handler`](crate::handler()) keeps it.
@@ -51,7 +43,7 @@ impl<F, A> Sealed for Async<F, A> {}
 impl<F, A, S> Callable<S> for Async<F, A>
 where
     F: Function<A>,
-    F::Output: Asynchronous<Answer: IntoOutcome>,
+    F::Output: Asynchronous<Answer: IntoOutcome> + Send,
     A: Arguments<S>,
     S: Send + Sync + 'static,
 {
@@ -66,7 +58,7 @@ where
 async fn attempt<F, A, S>(binding: Arc<Binding<F, S>>, call: Call) -> Outcome
 where
     F: Function<A>,
-    F::Output: Asynchronous<Answer: IntoOutcome>,
+    F::Output: Asynchronous<Answer: IntoOutcome> + Send,
     A: Arguments<S>,
 {
     let arguments = match A::extract(&call, &binding.state).await {
@@ -74,14 +66,14 @@ where
         Err(rejection) => return rejection.into(),
     };
     drop(call);
-    let answer = binding.function.call(arguments).future().await;
+    let answer = binding.function.call(arguments).await;
     answer.into_outcome().unwrap_or_else(|failure| binding.classes.judge(failure))
 }
 
 impl<F, A, S> ErasedHandler for Bound<F, A, S>
 where
     F: Function<A>,
-    F::Output: Asynchronous<Answer: IntoOutcome>,
+    F::Output: Asynchronous<Answer: IntoOutcome> + Send,
     A: Arguments<S>,
     S: Send + Sync + 'static,
 {

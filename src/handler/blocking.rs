@@ -99,10 +99,7 @@ where
 mod tests {
     use super::*;
     use crate::{
-        extract::{
-            Attempt, Control, Host,
-            testing::with_body,
-        },
+        extract::{Attempt, Control, Host, testing::with_body},
         handler::testing::{retried, run},
         runtime::blocking::BlockingThreads,
     };

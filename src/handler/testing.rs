@@ -12,7 +12,7 @@ use std::{marker::PhantomData, sync::Arc};
 pub(crate) fn erased<F, A>(function: F) -> Arc<dyn ErasedHandler>
 where
     F: Function<A>,
-    F::Output: Asynchronous<Answer: IntoOutcome>,
+    F::Output: Asynchronous<Answer: IntoOutcome> + Send,
     A: Arguments<()>,
 {
     classified(function, Classes::default())
@@ -22,7 +22,7 @@ where
 pub(crate) fn classified<F, A>(function: F, classes: Classes) -> Arc<dyn ErasedHandler>
 where
     F: Function<A>,
-    F::Output: Asynchronous<Answer: IntoOutcome>,
+    F::Output: Asynchronous<Answer: IntoOutcome> + Send,
     A: Arguments<()>,
 {
     Async { function, arguments: PhantomData::<fn() -> A> }.bind(Arc::new(()), classes)
@@ -39,7 +39,7 @@ pub(crate) fn run(handler: &dyn ErasedHandler, call: Call) -> Outcome {
 pub(crate) fn answer<F, A>(function: F) -> Outcome
 where
     F: Function<A>,
-    F::Output: Asynchronous<Answer: IntoOutcome>,
+    F::Output: Asynchronous<Answer: IntoOutcome> + Send,
     A: Arguments<()>,
 {
     run(&*erased(function), with_body(None))

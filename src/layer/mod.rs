@@ -31,10 +31,10 @@ pub trait Around: Send + Sync + 'static {
 impl<F, R> Around for F
 where
     F: Fn(Record, Next) -> R + Send + Sync + 'static,
-    R: Asynchronous<Answer = Outcome>,
+    R: Asynchronous<Answer = Outcome> + Send,
 {
     fn around(&self, record: Record, next: Next) -> impl Future<Output = Outcome> + Send + 'static {
-        self(record, next).future()
+        self(record, next)
     }
 }
 
@@ -157,7 +157,10 @@ mod tests {
     fn layers_run_from_the_outside_in_and_back() {
         let log = Log::default();
         let inner = Arc::clone(&log);
-        let handler = erased(move || ready(note(&inner, "handler")));
+        let handler = erased(move || {
+            note(&inner, "handler");
+            ready(())
+        });
         let around = layered(vec![noting(&log, "outer", "/outer"), noting(&log, "inner", "/inner")], handler);
         for handler in [Arc::clone(&around), around.fork()] {
             assert_eq!(run(&*handler, with_body(None)), Outcome::Done);

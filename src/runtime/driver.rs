@@ -9,7 +9,7 @@ use super::{
     permit::Permits,
 };
 use crate::{
-    broker::{Sink, Source, SourceEvent, Waker},
+    broker::{ClockSample, Sink, Source, SourceEvent, Waker},
     record::{Batch, Meter, Record},
 };
 use retrial_core::{
@@ -43,6 +43,9 @@ pub(crate) struct TopicPlan {
     pub(crate) crew: usize,
 }
 
+/// What remembers that a partition was read: its topic, its number, and the topic's identity.
+pub(crate) type Mark = Box<dyn FnMut(&Arc<str>, i32, Option<[u8; 16]>) + Send>;
+
 /// Everything a driver is made of.
 pub(crate) struct Parts<S, K> {
     pub(crate) engine: Engine<Record>,
@@ -51,6 +54,7 @@ pub(crate) struct Parts<S, K> {
     pub(crate) crews: Vec<Crew>,
     pub(crate) topics: Vec<TopicPlan>,
     pub(crate) reports: mpsc::Receiver<Report>,
+    pub(crate) samples: mpsc::Receiver<ClockSample>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) notices: Notices,
@@ -59,7 +63,7 @@ pub(crate) struct Parts<S, K> {
     /// Bytes of records that may be held.
     pub(crate) memory: usize,
     /// Remembers that the group has read a source partition, told at its first accepted commit (RULES 6).
-    pub(crate) mark: Box<dyn FnMut(&Arc<str>, i32, Option<[u8; 16]>) + Send>,
+    pub(crate) mark: Mark,
 }
 
 /// An assigned partition, as its commits and records are to be understood.
@@ -119,6 +123,9 @@ impl<S: Source, K: Sink> Driver<S, K> {
 
     /// One turn at a time of the process's clock.
     pub(crate) fn turn(&mut self, now: Timestamp) -> Turn {
+        while let Ok(sample) = self.parts.samples.try_recv() {
+            self.parts.engine.observe_clock(sample.sent, sample.acknowledged, sample.appended);
+        }
         let reported = self.take_reports(now);
         let acknowledged = self.take_results(now);
         let fetched = self.take_events(now);
@@ -219,7 +226,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
                     self.parts.permits.extend_lease(said.at, self.parts.session_timeout);
                     self.mark(&said.slots, refused);
                 }
-                self.parts.notices.committed(&result);
+                self.parts.notices.committed(&result, self.parts.meter.held(), self.parts.memory);
                 Event::Committed(id, result)
             }
             SourceEvent::Trouble(text) => return self.parts.notices.trouble(&text),

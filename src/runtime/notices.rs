@@ -41,7 +41,10 @@ impl Notices {
         info!(group = &*self.group, partitions = slots.len(), lost, "partitions revoked");
     }
 
-    pub(crate) fn committed(&mut self, result: &CommitResult) {
+    /// A commit ended; with it the memory gauge is brought up to date.
+    pub(crate) fn committed(&mut self, result: &CommitResult, held: usize, limit: usize) {
+        self.counters.buffer_bytes.set(held as f64);
+        self.counters.buffer_limit.set(limit as f64);
         if let CommitResult::Rebalancing = result {
             debug!(group = &*self.group, "commit refused while the group rebalances; it is repeated");
         }
@@ -49,11 +52,6 @@ impl Notices {
 
     pub(crate) fn trouble(&self, text: &str) {
         warn!(group = &*self.group, "{text}");
-    }
-
-    pub(crate) fn memory(&self, held: usize, limit: usize) {
-        self.counters.buffer_bytes.set(held as f64);
-        self.counters.buffer_limit.set(limit as f64);
     }
 
     /// Counts the attempts of one report.
@@ -98,11 +96,24 @@ impl Notices {
         match notice {
             Notice::MetadataIgnored { slot, why } => {
                 let (topic, partition) = self.place(*slot);
-                warn!(group, topic, partition, "commit metadata is not ours or is damaged ({why}): no record is skipped because of it");
+                warn!(
+                    group,
+                    topic,
+                    partition,
+                    "commit metadata is not ours or is damaged ({why}): no record is skipped because of it"
+                );
             }
             Notice::RecordsGone { slot, from, to } => {
                 let (topic, partition) = self.place(*slot);
-                error!(group, topic, partition, from, to, records = to - from, "records are gone before they were handled");
+                error!(
+                    group,
+                    topic,
+                    partition,
+                    from,
+                    to,
+                    records = to - from,
+                    "records are gone before they were handled"
+                );
             }
             Notice::Held { slot, why, detail } => {
                 let (topic, partition) = self.place(*slot);
@@ -121,7 +132,9 @@ impl Notices {
             }
             Notice::Lateness { tier, late } => self.counters.lateness(*tier).record(late.as_secs_f64()),
             Notice::Repeated { count, .. } => self.counters.redone.increment(u64::from(*count)),
-            Notice::LeaseExpired => error!(group, "no commit was acknowledged for a session: nothing starts until one is"),
+            Notice::LeaseExpired => {
+                error!(group, "no commit was acknowledged for a session: nothing starts until one is")
+            }
             Notice::LeaseRenewed => info!(group, "commits are acknowledged again"),
             Notice::CommitFailed(why) => warn!(group, "commit failed and is repeated: {why}"),
             Notice::Discarded { topic, why } => {
@@ -132,7 +145,12 @@ impl Notices {
                 }
             }
             Notice::TopicHeld { topic, delay } => {
-                warn!(group, topic = self.topic(*topic), seconds = delay.as_secs_f64(), "topic is held: it takes nothing new");
+                warn!(
+                    group,
+                    topic = self.topic(*topic),
+                    seconds = delay.as_secs_f64(),
+                    "topic is held: it takes nothing new"
+                );
             }
             other => debug!(group, "{other:?}"),
         }

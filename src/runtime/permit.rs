@@ -62,7 +62,8 @@ impl Permits {
     pub(crate) fn allows(&self, slot: Slot, now: Instant) -> bool {
         let owned = self.slots.get(slot.index as usize).map(|entry| entry.load(Ordering::Acquire));
         let micros = now.saturating_duration_since(self.epoch).as_micros();
-        owned == Some(slot.generation) && i64::try_from(micros).is_ok_and(|now| now < self.lease.load(Ordering::Acquire))
+        owned == Some(slot.generation)
+            && i64::try_from(micros).is_ok_and(|now| now < self.lease.load(Ordering::Acquire))
     }
 }
 

@@ -9,11 +9,7 @@
 
 use super::worker::{BoxedAttempt, discard, poll, report};
 use crate::{extract::Control, record::Record};
-use futures_util::{
-    StreamExt,
-    stream::FuturesUnordered,
-    task::AtomicWaker,
-};
+use futures_util::{StreamExt, stream::FuturesUnordered, task::AtomicWaker};
 use retrial_core::{
     event::{Finished, Work},
     id::{Slot, TopicIndex},

@@ -1,11 +1,14 @@
 //! The loop around the driver on a real broker: turn while there is something to do, wait when there is not.
 
 use super::driver::Driver;
-use crate::broker::{Sink, Source};
+use crate::{
+    broker::{Sink, Source},
+    clock,
+};
 use retrial_core::time::Timestamp;
 use std::{
     sync::mpsc::{Receiver, TryRecvError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// The longest wait without a turn: the client library must be served, and it is the net under every lost wake-up.
@@ -23,33 +26,11 @@ pub(crate) enum Stop {
     Now,
 }
 
-/// Reads the wall clock once and carries on with the monotonic one, so that it never goes back and never jumps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    began: Instant,
-    wall: i64,
-}
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { began: Instant::now(), wall: i64::try_from(since.as_millis()).unwrap_or(0) }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.wall).after(self.began.elapsed())
-    }
-}
-
 /// Turns until the group was left, the client is broken, or a stop has taken too long. Gives the ports back.
-pub(crate) fn run<S: Source, K: Sink>(
-    mut driver: Driver<S, K>,
-    stops: &Receiver<Stop>,
-    clock: Clock,
-) -> (S, K, Result<(), String>) {
+pub(crate) fn run<S: Source, K: Sink>(mut driver: Driver<S, K>, stops: &Receiver<Stop>) -> (S, K, Result<(), String>) {
     let mut give_up: Option<Timestamp> = None;
     let result = loop {
-        let now = clock.now();
+        let now = clock::now();
         match stops.try_recv() {
             Ok(Stop::Drain(drain)) => {
                 driver.stop(now, drain);
@@ -67,7 +48,7 @@ pub(crate) fn run<S: Source, K: Sink>(
             break Ok(());
         }
         if !turn.busy {
-            let limit = turn.wake_at.map_or(LONGEST_WAIT, |at| at.since(clock.now()).min(LONGEST_WAIT));
+            let limit = turn.wake_at.map_or(LONGEST_WAIT, |at| at.since(clock::now()).min(LONGEST_WAIT));
             if !limit.is_zero() {
                 driver.wait(limit);
             }

@@ -230,9 +230,7 @@ fn keep(spare: &mut Vec<BoxedAttempt>, future: BoxedAttempt) {
 /// What a worker reports of an attempt.
 pub(super) fn report(work: Work<Record>, outcome: Outcome) -> Finished<Record> {
     match outcome {
-        Outcome::Done => {
-            Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: work.lane }
-        }
+        Outcome::Done => Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: work.lane },
         outcome => Finished::Other(Box::new((work, outcome))),
     }
 }

@@ -4,11 +4,10 @@ use super::{ServiceError, Settings};
 use crate::{
     app::HandlerSet,
     broker::{
-        Source,
-        kafka::{
-            self, Cluster, Kafka, KafkaSink, KafkaSource, Marker, Marks, SinkSetup, SourceSetup,
-        },
+        ClockSample, Source,
+        kafka::{self, Cluster, Kafka, KafkaSink, KafkaSource, Marker, Marks, SinkSetup, SourceSetup},
     },
+    clock,
     record::Meter,
     runtime::{
         Notices, Permits,
@@ -24,12 +23,11 @@ use retrial_core::{
     ladder::Ladder,
     naming::GroupNames,
     start::{self, StartAt},
-    time::Timestamp,
 };
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, mpsc},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -83,7 +81,7 @@ fn refuse_old_backlog(
     if start_at != StartAt::Unset {
         return Ok(());
     }
-    let now = wall_clock();
+    let now = clock::now();
     let young = now.shifted(-i64::try_from(start::OLD.as_millis()).unwrap_or(i64::MAX));
     let mut backlogs = Vec::new();
     for source in &found.sources {
@@ -94,11 +92,6 @@ fn refuse_old_backlog(
         }
     }
     Ok(start::refuse_old_backlog(backlogs, start_at, now)?)
-}
-
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What a person wants to know at the start, a line each.
@@ -112,7 +105,8 @@ fn summary(
     let mut lines = Vec::new();
     for (topic, source) in topics.iter().zip(&found.sources) {
         let settings = &topic.settings;
-        let timeout = settings.timeout.map_or("no time limit".into(), |timeout| format!("{timeout:?} for each attempt"));
+        let timeout =
+            settings.timeout.map_or("no time limit".into(), |timeout| format!("{timeout:?} for each attempt"));
         lines.push(format!(
             "topic {}: {} partitions, {:?}, {} attempts at once, {timeout}",
             source.name, source.partitions, settings.order, settings.concurrency
@@ -136,6 +130,7 @@ pub(super) struct Assembled {
     pub(super) driver: Driver<KafkaSource, KafkaSink>,
     pub(super) runtimes: Vec<Runtime>,
     pub(super) marker: Option<Marker>,
+    pub(super) cluster: Arc<Cluster>,
 }
 
 /// Makes clients, crews and the driver. Must be called within the runtime that handlers run on.
@@ -145,7 +140,9 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
     let meter = Arc::new(Meter::default());
     let source = source(&prepared, Arc::clone(&meter))?;
     let sink = sink(&prepared, source.waker())?;
-    let marker = marker(&prepared)?;
+    let (samples, sampled) = mpsc::channel();
+    let marker = marker(&prepared, samples)?;
+    let cluster = Arc::clone(&prepared.cluster);
     let engine = Engine::new(engine_config(&prepared, session_timeout), prepared.names.clone());
     let group: Arc<str> = prepared.names.group().into();
     let limits = prepared.topics.iter().map(|topic| (topic.topic.clone(), topic.settings.concurrency));
@@ -170,6 +167,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
         crews,
         topics,
         reports: reported,
+        samples: sampled,
         permits,
         meter,
         memory: prepared.settings.memory,
@@ -182,7 +180,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
             }
         }),
     };
-    Ok(Assembled { driver: Driver::new(parts), runtimes, marker })
+    Ok(Assembled { driver: Driver::new(parts), runtimes, marker, cluster })
 }
 
 fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, ServiceError> {
@@ -217,13 +215,17 @@ fn sink(prepared: &Prepared, waker: crate::broker::Waker) -> Result<KafkaSink, S
 }
 
 /// Marks are written only where all of control could be read (RULES 29).
-fn marker(prepared: &Prepared) -> Result<Option<Marker>, ServiceError> {
+fn marker(prepared: &Prepared, samples: mpsc::Sender<ClockSample>) -> Result<Option<Marker>, ServiceError> {
     if !prepared.marks.writable() {
         return Ok(None);
     }
     let group = prepared.names.group().to_owned();
     let tell = move |why: String| tracing::warn!(group, "{why}");
-    let marker = Marker::start(&prepared.kafka.connection(), prepared.names.control(), tell);
+    // The driver has ended where nobody takes a sample any more.
+    let sampled = move |sample| {
+        let _ = samples.send(sample);
+    };
+    let marker = Marker::start(&prepared.kafka.connection(), prepared.names.control(), tell, sampled);
     Ok(Some(marker.map_err(ServiceError::Thread)?))
 }
 
@@ -247,7 +249,7 @@ fn engine_config(prepared: &Prepared, session_timeout: Duration) -> EngineConfig
         memory: prepared.settings.memory,
         start_at: prepared.settings.start_at,
         // Only spreads the pauses of in-place tries; no secret.
-        seed: u64::from(std::process::id()) ^ wall_clock().as_millis().unsigned_abs(),
+        seed: u64::from(std::process::id()) ^ clock::now().as_millis().unsigned_abs(),
     }
 }
 
@@ -264,7 +266,9 @@ fn crews(handlers: &[Registered], ambient: &Handle, place: &Workplace) -> Result
             let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build();
             let runtime = runtime.map_err(ServiceError::Thread)?;
             crew = crews.len();
-            crews.push(Crew::start(crew, threads, runtime.handle(), place));
+            // What blocks this topic's threads must not use up those of the others either.
+            let own = Workplace { threads: Arc::new(BlockingThreads::new(threads)), ..place.clone() };
+            crews.push(Crew::start(crew, threads, runtime.handle(), &own));
             runtimes.push(runtime);
         }
         topics.push(TopicPlan { name: registered.topic.clone(), order: registered.settings.order, crew });

@@ -10,7 +10,7 @@ pub use settings::Settings;
 use crate::{
     app::HandlerSet,
     broker::kafka::{Kafka, KafkaSink, KafkaSource},
-    runtime::turning::{Clock, Stop, run},
+    runtime::turning::{Stop, run},
 };
 use assembly::{Assembled, Prepared};
 use std::{future::Future, sync::mpsc, thread, time::Duration};
@@ -104,17 +104,19 @@ impl Service {
     /// The client or a thread that could not be made.
     pub fn start(self) -> Result<Running, ServiceError> {
         let drain = self.prepared.settings.drain;
-        let Assembled { driver, runtimes, marker } = assembly::assemble(self.prepared)?;
+        let Assembled { driver, runtimes, marker, cluster } = assembly::assemble(self.prepared)?;
         let (stops, stopping) = mpsc::channel();
         let waker = driver.waker();
         let (done, ended) = oneshot::channel();
         let turn = move || {
-            let (source, sink, result) = run(driver, &stopping, Clock::new());
+            let (source, sink, result) = run(driver, &stopping);
             close(source, sink);
             if let Some(marker) = marker {
                 marker.close(CLOSING);
             }
             runtimes.into_iter().for_each(Runtime::shutdown_background);
+            // An embedded broker ends with its last user, which must be after the clients.
+            drop(cluster);
             // Nobody waits for the result of a service that was dropped.
             let _ = done.send(result.map_err(ServiceError::Broken));
         };

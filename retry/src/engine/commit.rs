@@ -102,6 +102,8 @@ impl<R: Payload> Engine<R> {
             unsaid.changed |= partition.dirty;
             unsaid.oldest = Some(unsaid.oldest.map_or(partition.said, |oldest| oldest.min(partition.said)));
         }
+        // What finished in partitions that are gone is nobody's to say any more.
+        unsaid.oldest?;
         self.pace.next(unsaid, now)
     }
 
@@ -132,9 +134,8 @@ impl<R: Payload> Engine<R> {
         let (group, limit) = (self.config.group.as_str(), self.config.commit.metadata_limit);
         let lease = self.config.session_timeout / 6;
         let mut owned: Vec<_> = self.partitions.iter_mut().flatten().filter(|partition| commits(partition)).collect();
-        owned.retain(|partition| {
-            partition.dirty || needs_last_commit(partition) || later(partition.said, lease) <= now
-        });
+        owned
+            .retain(|partition| partition.dirty || needs_last_commit(partition) || later(partition.said, lease) <= now);
         owned.sort_by_key(|partition| (!needs_last_commit(partition), partition.said));
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for partition in owned {
@@ -249,13 +250,8 @@ fn entry<R>(partition: &Partition<R>, group: &str, limit: usize) -> CommitEntry 
         Phase::Leaving { .. } => Departure::LeftWell,
         _ => Departure::StillHere,
     };
-    let subject = Subject {
-        group,
-        topic: &partition.topic,
-        topic_id: partition.topic_id,
-        partition: partition.number,
-        offset,
-    };
+    let subject =
+        Subject { group, topic: &partition.topic, topic_id: partition.topic_id, partition: partition.number, offset };
     let finished = partition.ledger.finished_runs();
     let encoded = snapshot::encode(departure, partition.started_below(), finished, &subject, limit);
     let leader_epoch = partition.ledger.watermark_epoch();

@@ -1,11 +1,6 @@
 //! What the engine is told once, when it is made.
 
-use crate::{
-    ladder::Ladder,
-    order::Order,
-    order::RetryPolicy,
-    start::StartAt,
-};
+use crate::{ladder::Ladder, order::Order, order::RetryPolicy, start::StartAt};
 use std::{sync::Arc, time::Duration};
 
 /// Settings of the whole group. Durations by the process's clock.

@@ -12,7 +12,7 @@ use crate::{
     id::{CommitId, Slot},
     time::Timestamp,
 };
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 /// How long the result of the last commit is awaited.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
@@ -153,7 +153,19 @@ impl<R: Payload> Engine<R> {
                 self.forget_forwards(slot);
             }
         }
+        let partitions = &self.partitions;
+        let owned = |slot: Slot| {
+            let partition = partitions.get(slot.index as usize).and_then(Option::as_ref);
+            partition.is_some_and(|partition| partition.slot == slot)
+        };
+        // What rests may rest for hours; its records must not stay in memory for an assignment that is gone.
+        self.resting.retain(|Reverse(resting)| owned(resting.work.ticket.slot));
         out.others.push(Action::Release(slots));
+    }
+
+    /// Whether a stop was asked for.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop != Stop::No
     }
 
     fn has_forwards(&self, slots: &[Slot]) -> bool {

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     event::{Actions, Payload, Work},
     gate,
-    planner,
     id::{Slot, Ticket, TopicIndex},
+    planner,
     shares::Class,
     time::Timestamp,
 };

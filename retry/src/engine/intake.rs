@@ -36,7 +36,7 @@ impl<R: Payload> Engine<R> {
         let (position, phase) = match start {
             Start::At { offset, because } => {
                 Self::tell(slot, because, out);
-                (offset, Phase::Owned)
+                (offset, if self.is_stopping() { Phase::Parted } else { Phase::Owned })
             }
             Start::Held(_) => (0, Phase::Unplaced),
         };
@@ -71,11 +71,10 @@ impl<R: Payload> Engine<R> {
         };
         self.insert(partition);
         self.lease_begins(now);
-        // A rebalance that had refused commits is over.
-        self.pace.retry();
         match phase {
-            Phase::Owned => out.others.push(Action::Start { slot, offset: position }),
-            _ => Self::notice(out, held_for_want_of_offset(slot)),
+            Phase::Unplaced => Self::notice(out, held_for_want_of_offset(slot)),
+            // Also in a stop, when nothing of it will be read: the group waits for the answer.
+            _ => out.others.push(Action::Start { slot, offset: position }),
         }
     }
 

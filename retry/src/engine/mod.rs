@@ -32,7 +32,12 @@ use crate::{
 };
 use forwarding::Pending;
 use partition::Partition;
-use std::{cmp::Reverse, collections::{BTreeMap, BinaryHeap}, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    sync::Arc,
+    time::Duration,
+};
 use topic::Topic;
 
 /// The decisions of one group member. See the module's header.
@@ -119,7 +124,11 @@ impl<R: Payload> Engine<R> {
     /// Takes an event at a time of the process's clock. Times must not go back.
     pub fn handle(&mut self, now: Timestamp, event: Event<R>, out: &mut Actions<R>) {
         match event {
-            Event::Offered(offers) => offers.into_iter().for_each(|offer| self.offered(now, offer, out)),
+            Event::Offered(offers) => {
+                // A rebalance that had refused commits is over.
+                self.pace.retry();
+                offers.into_iter().for_each(|offer| self.offered(now, offer, out));
+            }
             Event::Revoking { slots, lost } => self.revoking(now, &slots, lost, out),
             Event::Arrived(slot, arrivals) => self.arrived(now, slot, arrivals, out),
             Event::OutOfRange(slot, log) => self.out_of_range(slot, log, out),
@@ -156,6 +165,12 @@ impl<R: Payload> Engine<R> {
         self.memory_held = bytes;
     }
 
+    /// Learns from a write that was no forward: when it was sent and acknowledged by our clock, and appended by the
+    /// broker's. Without one, the gates of a process that only reads stay shut for [`crate::gate::PATIENCE`].
+    pub fn observe_clock(&mut self, sent: Timestamp, acknowledged: Timestamp, appended: Timestamp) {
+        self.clock.acknowledged(sent, acknowledged, appended);
+    }
+
     /// A lower bound of what the broker's clock shows.
     #[must_use]
     pub fn broker_now(&self, now: Timestamp) -> Timestamp {
@@ -174,7 +189,8 @@ impl<R: Payload> Engine<R> {
         let departures = self.partitions.iter().flatten().filter_map(Self::departure_due);
         let holds = self.topics.iter().filter_map(|topic| topic.held_until(now));
         let others = [resting, self.commit_due(now), self.lease_ends(now)];
-        let resend = Some(self.resend_at).filter(|&at| at != Timestamp::MAX);
+        // Without a lease nothing is sent, and its renewal is an event.
+        let resend = Some(self.resend_at).filter(|&at| at != Timestamp::MAX && !self.commit.lease_expired());
         let timers = others.into_iter().flatten().chain(gates).chain(departures).chain(holds).chain(resend);
         timers.min()
     }

@@ -158,10 +158,9 @@ impl Recent {
             return false;
         }
         self.order.push_back(identity);
-        if self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
+        let oldest = if self.order.len() > REMEMBERED { self.order.pop_front() } else { None };
+        if let Some(oldest) = oldest {
+            self.known.remove(&oldest);
         }
         true
     }

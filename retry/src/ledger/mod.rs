@@ -90,6 +90,8 @@ pub struct Ledger {
     tail: u64,
     /// One past the highest offset received.
     next: i64,
+    /// One past the highest offset admitted.
+    admitted_to: i64,
     /// Records received and not finished.
     unfinished: usize,
     /// Offsets received, including skipped ones.
@@ -114,6 +116,7 @@ impl Ledger {
             head: 0,
             tail: 0,
             next: position,
+            admitted_to: position,
             unfinished: 0,
             received: 0,
             skipped: false,
@@ -132,17 +135,16 @@ impl Ledger {
             self.epochs.change(offset, leader_epoch, self.watermark());
             self.restored.reached_epoch(leader_epoch);
         }
-        let gap = (offset - self.next) as u64;
         let received = self.received;
         (self.next, self.received) = (offset + 1, received + 1);
         if self.restored.concerns(offset) && self.restored.has_finished(offset, leader_epoch) {
             self.skipped = true;
             return Receipt::AlreadyFinished;
         }
-        Receipt::Admitted(self.admit(offset, gap, received))
+        Receipt::Admitted(self.admit(offset, received))
     }
 
-    fn admit(&mut self, offset: i64, gap: u64, received: u64) -> u64 {
+    fn admit(&mut self, offset: i64, received: u64) -> u64 {
         let sequence = self.tail;
         if sequence & MASK == 0 {
             let mut block = self.spare.take().unwrap_or_else(|| Box::new(Block::EMPTY));
@@ -152,7 +154,10 @@ impl Ledger {
         let skipped = std::mem::take(&mut self.skipped);
         let newest = self.blocks.back_mut().and_then(Option::as_mut);
         let newest = newest.expect("a block is let go only when it is full, and then the next record begins another");
-        newest.push(sequence, offset, skipped, 1 + gap.min(WIDE));
+        // What lies between two admitted records is either a gap or all finished, so it is one thing in a snapshot.
+        let between = (offset - self.admitted_to) as u64;
+        newest.push(sequence, offset, skipped, 1 + between.min(WIDE));
+        self.admitted_to = offset + 1;
         self.tail += 1;
         self.unfinished += 1;
         sequence

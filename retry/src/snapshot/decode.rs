@@ -63,12 +63,8 @@ fn read_epochs(bits: &mut BitReader<'_>) -> Option<Vec<(u64, i32)>> {
     let mut epochs = vec![(0, first)];
     let (mut at, mut epoch) = (0u64, first);
     for _ in 0..bits.number()? {
-        let distance = bits.number()?;
-        at = at.checked_add(distance)?;
+        at = at.checked_add(bits.number()?)?;
         epoch = changed(epoch, bits.number()?)?;
-        if distance == 0 {
-            return None;
-        }
         epochs.push((at, epoch));
     }
     Some(epochs)

@@ -19,7 +19,7 @@ impl KafkaSource {
     pub(super) fn answer_rebalances(&mut self, events: &mut Vec<SourceEvent>) {
         while let Some(step) = self.rebalances.step() {
             match step {
-                Step::LookUp(partitions) => self.asker.offsets(partitions),
+                Step::LookUp(partitions) => self.client.asker().offsets(partitions),
                 Step::Assign(slots) => self.assign(&slots),
                 Step::Tell { partitions, lost } => self.tell(&partitions, lost, events),
                 Step::Unassign(slots) => self.unassign(&slots),
@@ -80,7 +80,7 @@ impl KafkaSource {
         self.busy = true;
         if !self.leaving && !self.broken {
             let reading = self.slots.iter().filter(|held| held.assigned && held.flow == Flow::Reading);
-            self.asker.nudge(reading.map(|held| held.partition.clone()).collect());
+            self.client.asker().nudge(reading.map(|held| held.partition.clone()).collect());
         }
     }
 

@@ -113,6 +113,11 @@ impl Asker {
         }
     }
 
+    /// Whether the thread has ended before its time: one of the closures it was given has panicked.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// The next answer that is there.
     pub(super) fn answer(&self) -> Option<Answer> {
         self.answers.try_recv().ok()
@@ -124,10 +129,8 @@ impl Asker {
     }
 
     fn ask(&self, question: Question) {
-        // The thread ends only with this sender, or by a panic of a caller's closure, which then is reported by it.
-        if self.questions.send(question).is_err() {
-            tracing::error!("the look-up thread is gone");
-        }
+        // Fails only after a panic of the thread, which is found by `has_ended`.
+        let _ = self.questions.send(question);
     }
 }
 
@@ -173,7 +176,8 @@ impl Desk {
             let found = Committed { offset, leader_epoch: entry.leader_epoch(), metadata };
             committed.insert(Partition { topic: entry.topic().into(), number: entry.partition() }, found);
         }
-        let fresh: Vec<_> = partitions.iter().filter(|&partition| !committed.contains_key(partition)).cloned().collect();
+        let fresh: Vec<_> =
+            partitions.iter().filter(|&partition| !committed.contains_key(partition)).cloned().collect();
         let mut logs = if fresh.is_empty() { HashMap::new() } else { self.ranges(&fresh)? };
         let found = partitions.iter().map(|partition| Found {
             committed: committed.remove(partition),
@@ -205,7 +209,12 @@ impl Desk {
                 Some(offset) if entry.error().is_ok() => {
                     offsets.insert(Partition { topic: entry.topic().into(), number: entry.partition() }, offset)
                 }
-                _ => return Err(failed(&format!("log offsets of {}/{}", entry.topic(), entry.partition()), &entry.error().into())),
+                _ => {
+                    return Err(failed(
+                        &format!("log offsets of {}/{}", entry.topic(), entry.partition()),
+                        &entry.error().into(),
+                    ));
+                }
             };
         }
         Ok(offsets)

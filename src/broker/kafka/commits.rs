@@ -140,7 +140,9 @@ mod tests {
             assert_eq!(pending().result(Err(refusal(number))).1, CommitResult::Expelled, "{number}");
         }
         assert!(matches!(pending().result(Err(refusal(-195))).1, CommitResult::Failed(_)));
-        assert!(matches!(pending().result(Err(refusal(30_000))).1, CommitResult::Failed(text) if text.contains("30000")));
+        assert!(
+            matches!(pending().result(Err(refusal(30_000))).1, CommitResult::Failed(text) if text.contains("30000"))
+        );
     }
 
     #[test]

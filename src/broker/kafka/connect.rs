@@ -92,9 +92,8 @@ impl Kafka {
     /// Settings of a client that belongs to no group.
     pub(crate) fn connection(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        let of_groups = |name: &str| {
-            name.starts_with("group.") || name.starts_with("session.") || name.starts_with("heartbeat.")
-        };
+        let of_groups =
+            |name: &str| name.starts_with("group.") || name.starts_with("session.") || name.starts_with("heartbeat.");
         for (name, value) in self.properties.iter().filter(|(name, _)| !of_groups(name)) {
             config.set(name, value);
         }

@@ -94,15 +94,6 @@ impl Connection {
         self.client().fetch_metadata(None, limit).map_err(|error| self.unreachable(limit, &error.to_string()))
     }
 
-    /// First and next offset of a partition.
-    ///
-    /// # Errors
-    /// Its leader did not answer within `limit`.
-    pub(crate) fn log_range(&self, topic: &str, partition: i32, limit: Duration) -> Result<(i64, i64), Unreachable> {
-        let range = self.client().fetch_watermarks(topic, partition, limit);
-        range.map_err(|error| self.unreachable(limit, &format!("{topic}/{partition}: {error}")))
-    }
-
     /// Takes in what the client told meanwhile. A connection that lives long must be served, or its queue grows.
     pub(crate) fn serve(&self) {
         // One poll serves one event; what is left over waits for the next call.
@@ -121,7 +112,7 @@ impl Connection {
     }
 
     /// An admin request's fault, as a cluster that did not answer.
-    pub(crate) fn silent(&self, limit: Duration, fault: &Fault) -> Unreachable {
+    pub(super) fn silent(&self, limit: Duration, fault: &Fault) -> Unreachable {
         self.unreachable(limit, &fault.text)
     }
 }

@@ -1,11 +1,12 @@
 //! The consumer of a group as a [`Source`]: one turn after the other, all on one thread.
 //!
 //! A turn carries out what was asked since the last one, answers rebalances, serves events and replies, and reads
-//! what is ready. What must wait for a broker is asked by the [`Asker`]'s thread; every other call ends within
+//! what is ready. What must wait for a broker is asked by the [`super::asker`]'s thread; every other call ends within
 //! librdkafka itself.
 
 use super::{
-    asker::{Asker, KnownPartitions, TopicIds},
+    asker::{KnownPartitions, TopicIds},
+    client::Lasting,
     commits::{Commits, Pending},
     context::{Client, Notes},
     ffi::{self, OffsetList, Queue},
@@ -69,8 +70,6 @@ pub enum SourceError {
 
 /// One member of a consumer group.
 pub(crate) struct KafkaSource {
-    pub(super) client: Arc<Client>,
-    pub(super) asker: Asker,
     pub(super) consumer_queue: Queue,
     pub(super) replies: Queue,
     pub(super) ready: Ready,
@@ -96,6 +95,8 @@ pub(crate) struct KafkaSource {
     served: Instant,
     pub(super) turn: u32,
     pub(super) listed: Vec<u32>,
+    /// Last, because fields are dropped in order, and every queue handle must go before the client.
+    pub(super) client: Lasting,
 }
 
 /// A question to be asked again.
@@ -107,7 +108,10 @@ pub(super) enum Again {
 
 impl std::fmt::Debug for KafkaSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KafkaSource").field("slots", &self.slots).field("leaving", &self.leaving).finish_non_exhaustive()
+        f.debug_struct("KafkaSource")
+            .field("slots", &self.slots)
+            .field("leaving", &self.leaving)
+            .finish_non_exhaustive()
     }
 }
 
@@ -118,20 +122,19 @@ impl KafkaSource {
     /// What librdkafka refuses, as a [`SourceError`]. A broker that cannot be reached is none: it is told as trouble.
     pub(crate) fn new(setup: SourceSetup) -> Result<Self, SourceError> {
         let SourceSetup { mut config, topics, meter, topic_id, known } = setup;
-        config.set_log_level(RDKafkaLogLevel::Info);
-        let client: Client = config
-            .create_with_context(Notes::default())
-            .map_err(|error| SourceError::Client(error.to_string()))?;
+        // What the property `debug` asks for is written only at this level.
+        let level = if config.get("debug").is_some() { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info };
+        config.set_log_level(level);
+        let client: Client =
+            config.create_with_context(Notes::default()).map_err(|error| SourceError::Client(error.to_string()))?;
         let client = Arc::new(client);
         let ready = Ready::default();
         let queue = |made: Option<Queue>| made.ok_or(SourceError::Resource("queue of the client"));
         let consumer_queue = queue(Queue::of_consumer(&client, ready.event_bell()))?;
         let replies = queue(Queue::new(&client, ready.event_bell()))?;
-        let asker = Asker::start(Arc::clone(&client), ready.event_bell(), topic_id, known)
+        let client = Lasting::new(client, ready.event_bell(), topic_id, known)
             .map_err(|_| SourceError::Resource("thread for look-ups"))?;
         let source = Self {
-            client,
-            asker,
             consumer_queue,
             replies,
             ready,
@@ -152,6 +155,7 @@ impl KafkaSource {
             served: Instant::now(),
             turn: 0,
             listed: Vec::new(),
+            client,
         };
         source.subscribe(&topics)?;
         Ok(source)

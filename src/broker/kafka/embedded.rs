@@ -57,10 +57,19 @@ pub enum EmbeddedError {
 }
 
 enum Command {
-    CreateTopic { topic: String, partitions: i32, done: mpsc::Sender<Result<(), EmbeddedError>> },
-    ListTopics { done: mpsc::Sender<BTreeMap<String, i32>> },
+    CreateTopic {
+        topic: String,
+        partitions: i32,
+        done: mpsc::Sender<Result<(), EmbeddedError>>,
+    },
+    ListTopics {
+        done: mpsc::Sender<BTreeMap<String, i32>>,
+    },
     #[cfg(test)]
-    Reachable { reachable: bool, done: mpsc::Sender<()> },
+    Reachable {
+        reachable: bool,
+        done: mpsc::Sender<()>,
+    },
 }
 
 /// A running embedded broker. It ends when this is dropped.
@@ -153,10 +162,9 @@ fn serve(commands: &mpsc::Receiver<Command>, started: &mpsc::Sender<Result<Strin
         match command {
             Command::CreateTopic { topic, done, .. } if topics.contains_key(&topic) => drop(done.send(Ok(()))),
             Command::CreateTopic { topic, partitions, done } => {
-                let made = cluster.create_topic(&topic, partitions, 1).map_err(|error| EmbeddedError::Topic {
-                    topic: topic.clone(),
-                    reason: error.to_string(),
-                });
+                let made = cluster
+                    .create_topic(&topic, partitions, 1)
+                    .map_err(|error| EmbeddedError::Topic { topic: topic.clone(), reason: error.to_string() });
                 if made.is_ok() {
                     topics.insert(topic, partitions);
                 }

@@ -45,7 +45,7 @@ impl Intake {
             let topic = Arc::clone(&held.partition.topic);
             let mut batch = BatchBuilder::new(topic, held.partition.number, count, Arc::clone(&self.meter));
             batch.reserve(bytes);
-            let error = fill(&mut batch, rest.iter().take(count), &mut held.next);
+            let (taken, error) = fill(&mut batch, rest.iter().take(count), &mut held.next);
             if batch.len() > 0 {
                 held.errors = 0;
                 batch_made(batch.finish());
@@ -53,14 +53,14 @@ impl Intake {
             if let Some((code, text)) = error {
                 return After::Error(code, text);
             }
-            rest = rest.skip(count);
+            rest = rest.skip(taken);
         }
         after
     }
 }
 
-/// How many messages make up the next batch, and their bytes. Headers are not counted: to know their size is to parse
-/// them, so a batch with many of them grows.
+/// How many messages make up the next batch at most, and the bytes of their keys and bodies. Headers are not counted:
+/// to know their size is to parse them, so a batch with many of them grows, and is closed earlier.
 fn fitting(messages: Slice<'_>) -> (usize, usize) {
     let (mut count, mut bytes) = (0, 0);
     for message in messages.iter() {
@@ -73,23 +73,29 @@ fn fitting(messages: Slice<'_>) -> (usize, usize) {
     (count, bytes)
 }
 
-/// Appends records until an error. A record below the next expected offset came already: librdkafka can set the
-/// position between two records while it pauses, and then delivers some twice.
+/// Appends records until the batch is full or an error comes; returns how many messages that took. A record below the
+/// next expected offset came already: librdkafka can set the position between two records while it pauses, and then
+/// delivers some twice.
 fn fill<'m>(
     batch: &mut BatchBuilder,
     messages: impl Iterator<Item = Message<'m>>,
     next: &mut i64,
-) -> Option<(Code, String)> {
+) -> (usize, Option<(Code, String)>) {
+    let mut taken = 0;
     for message in messages {
         if let Some(error) = message.error() {
-            return Some(error);
+            return (taken, Some(error));
         }
+        taken += 1;
         let offset = message.offset();
         if offset >= *next {
             let position = Position { offset, leader_epoch: message.leader_epoch(), time: message.time() };
             batch.push(position, message.key(), message.body(), message.headers());
             *next = offset + 1;
+            if batch.is_full() {
+                break;
+            }
         }
     }
-    None
+    (taken, None)
 }

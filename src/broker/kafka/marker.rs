@@ -3,13 +3,19 @@
 //! # Invariants
 //! 1. A mark is kept and tried again until it is written.
 //! 2. A trouble is told once until a mark was written in between.
+//!
+//! Each acknowledged mark also tells how the broker's clock stands to ours: a service that has forwarded nothing yet
+//! learns from it when the gates of its tiers open.
 
 use super::{
     ffi::produce::{Outgoing, Producer, Ticket},
     marks::{self, Mark},
-    producer::{now, producer_settings},
+    producer::{append_time, producer_settings},
 };
-use crate::broker::Waker;
+use crate::{
+    broker::{ClockSample, Waker},
+    clock,
+};
 use rdkafka::ClientConfig;
 use std::{
     collections::HashMap,
@@ -62,13 +68,14 @@ impl Marker {
         connection: &ClientConfig,
         control: String,
         tell: impl Fn(String) + Send + 'static,
+        sampled: impl Fn(ClockSample) + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, queue) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let settings = producer_settings(connection);
         let mut desk = Desk { settings, control, producer: None, waiting: HashMap::new() };
         thread::Builder::new().name("retrial-marks".to_owned()).spawn(move || {
-            desk.run(&queue, tell);
+            desk.run(&queue, tell, sampled);
             drop(end);
         })?;
         Ok(Self { orders, ended })
@@ -95,7 +102,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn run(&mut self, orders: &mpsc::Receiver<Order>, tell: impl Fn(String)) {
+    fn run(&mut self, orders: &mpsc::Receiver<Order>, tell: impl Fn(String), sampled: impl Fn(ClockSample)) {
         let mut told = false;
         let mut open = true;
         while open {
@@ -103,7 +110,7 @@ impl Desk {
             if self.waiting.is_empty() {
                 continue;
             }
-            match self.write() {
+            match self.write(&sampled) {
                 Ok(()) => told = false,
                 Err(why) if !told => {
                     tell(format!("partitions are not marked as read in {}: {why}", self.control));
@@ -131,32 +138,33 @@ impl Desk {
     }
 
     /// Writes every mark that waits, and forgets those that were acknowledged.
-    fn write(&mut self) -> Result<(), String> {
+    fn write(&mut self, sampled: &impl Fn(ClockSample)) -> Result<(), String> {
         let mut producer = match self.producer.take() {
             Some(producer) => producer,
             None => Producer::new(&self.settings, Waker::new(|| {})).map_err(|error| error.to_string())?,
         };
+        let sent = clock::now();
         let mut places = Vec::with_capacity(self.waiting.len());
         for (place, &topic_id) in &self.waiting {
-            let since = now();
+            let since = clock::now();
             let (key, value) = (marks::key(&place.0, place.1), Mark { topic_id, since }.to_string());
-            let record = Outgoing {
-                topic: &self.control,
-                key: Some(key.as_bytes()),
-                body: Some(value.as_bytes()),
-                time: since,
-            };
+            let record =
+                Outgoing { topic: &self.control, key: Some(key.as_bytes()), body: Some(value.as_bytes()), time: since };
             // Control has one partition that counts, the first.
             let ticket = Ticket { token: places.len() as u64, spread: 0 };
             producer.produce(record, [], ticket).map_err(|code| code.to_string())?;
             places.push(place.clone());
         }
         producer.flush(LIMIT);
+        let acknowledged = clock::now();
         let mut reports = Vec::with_capacity(places.len());
         producer.poll(&mut reports);
         let unanswered = places.len() - reports.len();
         for report in reports {
-            report.result.map_err(|code| code.to_string())?;
+            let stamp = report.result.map_err(|code| code.to_string())?;
+            if let Some(appended) = append_time(stamp) {
+                sampled(ClockSample { sent, acknowledged, appended });
+            }
             self.waiting.remove(&places[report.token as usize]);
         }
         if unanswered > 0 {

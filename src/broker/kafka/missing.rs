@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn what_needs_nothing_passes() {
-        for (name, value) in [("security.protocol", "sasl_plaintext"), ("sasl.mechanism", "PLAIN"), ("client.id", "ssl")] {
+        for (name, value) in
+            [("security.protocol", "sasl_plaintext"), ("sasl.mechanism", "PLAIN"), ("client.id", "ssl")]
+        {
             assert_eq!(feature(name, value), None, "{name}");
         }
     }

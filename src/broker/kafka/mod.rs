@@ -8,7 +8,8 @@
 //! |---|---|
 //! | [`properties`], [`missing`] | checks what the client is configured with |
 //! | [`consumer`] | the source port: one turn after the other |
-//! | [`serving`], [`answering`], [`closing`] | what a turn does with events; answers to rebalances; the end |
+//! | [`serving`], [`answering`] | what a turn does with events; answers to rebalances |
+//! | [`client`], [`closing`] | the client, and its end within a time |
 //! | [`ready`] | which queues may have something, wake-ups |
 //! | [`rebalance`], [`slots`], [`commits`] | events in order, partitions held, commits under way |
 //! | [`intake`] | from a queue into batches |
@@ -23,6 +24,7 @@
 
 mod answering;
 mod asker;
+mod client;
 mod closing;
 mod cluster;
 mod commits;
@@ -45,9 +47,9 @@ mod reading;
 mod ready;
 mod rebalance;
 mod serving;
-mod slots;
 #[cfg(test)]
 mod sink_tests;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -62,7 +64,8 @@ pub(crate) use marker::Marker;
 pub(crate) use marks::Marks;
 pub use missing::Feature;
 pub(crate) use producer::{KafkaSink, SinkSetup};
-
+#[cfg(test)]
+pub(crate) use properties::ClientProperties;
 pub use properties::PropertyError;
 pub(crate) use reading::{backlog, read_marks};
 pub(crate) use topics::{Order as TopicsOrder, Prepared, prepare};

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     broker::{Sink, Waker},
+    clock,
     record::Record,
 };
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode};
@@ -30,7 +31,7 @@ use std::{
     mem,
     sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 /// Records smaller than this share batches, in bytes; larger ones travel alone.
@@ -103,12 +104,14 @@ struct Wire {
     waker: Waker,
     pending: HashMap<u64, Pending>,
     bytes: usize,
+    /// What has a smaller token was there when a purge was asked for.
+    purged_below: u64,
 }
 
 impl Wire {
     fn new(settings: ClientConfig, waker: Waker) -> Result<Self, KafkaError> {
         let producer = Producer::new(&settings, waker.clone())?;
-        Ok(Self { producer, settings, waker, pending: HashMap::new(), bytes: 0 })
+        Ok(Self { producer, settings, waker, pending: HashMap::new(), bytes: 0, purged_below: 0 })
     }
 
     fn has_room(&self, bytes: usize) -> bool {
@@ -241,7 +244,7 @@ impl KafkaSink {
             drop(letter);
             return Some(Waiting { forward, lone });
         }
-        let sent = now();
+        let sent = clock::now();
         let outgoing = Outgoing { topic: &topic, key: letter.key, body: letter.body.as_deref(), time: sent };
         let ticket = Ticket { token, spread: spread(&forward.history.origin) };
         let produced = wire.producer.produce(outgoing, letter.headers(), ticket);
@@ -299,22 +302,33 @@ impl KafkaSink {
     fn settle(&mut self, lone: bool, Report { token, result }: Report, broken: bool) {
         let broker_stamps = self.setup.broker_stamps;
         let Ok(wire) = self.wire(lone) else { return };
-        let final_anyway = matches!(
-            result,
-            Ok(_) | Err(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::PurgeQueue)
-        );
-        if broken && !final_anyway {
-            return;
+        let asked_for = token < wire.purged_below;
+        match result {
+            Ok(_) | Err(RDKafkaErrorCode::MessageSizeTooLarge) => {}
+            Err(RDKafkaErrorCode::PurgeQueue) if asked_for => {}
+            // Also for a purge: a producer that breaks purges its own queue. What is pending is sent by its successor.
+            Err(_) if broken => return,
+            // Sent after a purge was asked for and caught by it, since nobody waits until brokers' threads did it.
+            Err(RDKafkaErrorCode::PurgeQueue) => {
+                let caught = wire.take(token).map(|Pending { forward, lone, .. }| Waiting { forward, lone });
+                self.line.extend(caught);
+                return;
+            }
+            Err(_) => {}
         }
         let Some(Pending { forward, bytes, sent, lone }) = wire.take(token) else { return };
         let answer = match result {
-            Ok(stamp) => Ok(Appended { sent, acknowledged: now(), appended: if broker_stamps { append_time(stamp) } else { Some(sent) } }),
+            Ok(stamp) => Ok(Appended {
+                sent,
+                acknowledged: clock::now(),
+                appended: if broker_stamps { append_time(stamp) } else { Some(sent) },
+            }),
             Err(RDKafkaErrorCode::MessageSizeTooLarge) if !lone && bytes < BATCH_BYTES => {
                 self.line.push_front(Waiting { forward, lone: true });
                 return;
             }
             Err(RDKafkaErrorCode::MessageSizeTooLarge) => Err(ForwardError::TooLarge),
-            Err(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => Err(ForwardError::Purged),
+            Err(RDKafkaErrorCode::PurgeQueue) => Err(ForwardError::Purged),
             Err(code) => {
                 let topic = self.topic(forward.target).unwrap_or_else(|_| "unnamed".into());
                 Err(ForwardError::Refused(refusal(&topic, code)))
@@ -369,8 +383,8 @@ impl Sink for KafkaSink {
         for Waiting { forward, .. } in mem::take(&mut self.line) {
             self.answer(forward.id, Err(ForwardError::Purged));
         }
-        self.shared.producer.purge_queue();
-        if let Some(wire) = &mut self.lone {
+        for wire in [Some(&mut self.shared), self.lone.as_mut()].into_iter().flatten() {
+            wire.purged_below = self.next_token;
             wire.producer.purge_queue();
         }
         self.waker.wake();
@@ -400,7 +414,7 @@ impl Sink for KafkaSink {
 }
 
 /// The broker's own time; a record of a topic that keeps the producer's time has none.
-fn append_time(stamp: rdkafka::Timestamp) -> Option<Timestamp> {
+pub(super) fn append_time(stamp: rdkafka::Timestamp) -> Option<Timestamp> {
     match stamp {
         rdkafka::Timestamp::LogAppendTime(millis) => Some(Timestamp::from_millis(millis)),
         rdkafka::Timestamp::CreateTime(_) | rdkafka::Timestamp::NotAvailable => None,
@@ -411,16 +425,14 @@ fn refusal(topic: &str, code: RDKafkaErrorCode) -> String {
     format!("{topic}: {}", KafkaError::MessageProduction(code))
 }
 
-/// The time by the clock of this process.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 impl KafkaSink {
     pub(super) fn break_for_good(&self) {
         self.shared.producer.break_for_good();
+    }
+
+    pub(super) fn flush(&mut self) {
+        self.shared.producer.flush(Duration::from_secs(30));
     }
 
     pub(super) fn replaced(&self) -> u64 {

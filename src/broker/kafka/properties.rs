@@ -73,7 +73,8 @@ struct Fixed {
 }
 
 const COMMITS: &str = "offsets are committed by retrial, with what is finished beyond them";
-const ROUNDS: &str = "rebalances are answered partition by partition; strategies that stop all of them are not supported";
+const ROUNDS: &str =
+    "rebalances are answered partition by partition; strategies that stop all of them are not supported";
 
 const FIXED: &[Fixed] = &[
     Fixed { name: "enable.auto.commit", value: "false", reason: COMMITS },
@@ -278,7 +279,9 @@ fn is_secret(name: &str) -> bool {
 
 impl fmt::Debug for ClientProperties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(name, value)| (name, if is_secret(name) { "***" } else { value }))).finish()
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, if is_secret(name) { "***" } else { value })))
+            .finish()
     }
 }
 
@@ -367,7 +370,10 @@ mod tests {
         assert_eq!(unknown, PropertyError::Unknown("fetch.wait.msx".into()));
         let invalid = consumer(local().set("fetch.wait.max.ms", "soon")).unwrap_err();
         assert!(matches!(&invalid, PropertyError::Invalid { name, .. } if name == "fetch.wait.max.ms"), "{invalid}");
-        assert!(matches!(local().set("session.timeout.ms", "0").session_timeout(), Err(PropertyError::NotMillis { .. })));
+        assert!(matches!(
+            local().set("session.timeout.ms", "0").session_timeout(),
+            Err(PropertyError::NotMillis { .. })
+        ));
     }
 
     #[test]

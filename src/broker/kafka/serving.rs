@@ -50,7 +50,10 @@ impl KafkaSource {
             }
         }
         events.append(&mut self.told);
-        while let Some(answer) = self.asker.answer() {
+        if self.client.asker().has_ended() {
+            self.fail("the look-up thread panicked".to_owned(), events);
+        }
+        while let Some(answer) = self.client.asker().answer() {
             match answer {
                 Answer::Offsets(found) => self.looked_up(found, events),
                 Answer::Range(slot, range) => self.ranged(slot, range, events),
@@ -137,11 +140,7 @@ impl KafkaSource {
         }
     }
 
-    fn looked_up(
-        &mut self,
-        found: Result<Vec<Found>, (Vec<Partition>, String)>,
-        events: &mut Vec<SourceEvent>,
-    ) {
+    fn looked_up(&mut self, found: Result<Vec<Found>, (Vec<Partition>, String)>, events: &mut Vec<SourceEvent>) {
         if !self.rebalances.looks_up() || self.leaving {
             return;
         }
@@ -159,7 +158,8 @@ impl KafkaSource {
         for Found { partition, committed, log, topic_id, known } in found {
             let slot = self.slots.next_slot();
             let bell = self.ready.bell(slot.index);
-            let Some(queue) = Queue::of_partition(&self.client, &partition.topic, partition.number, bell) else {
+            let Some(queue) = Queue::of_partition(self.client.shared(), &partition.topic, partition.number, bell)
+            else {
                 let Partition { topic, number } = partition;
                 events.push(SourceEvent::Trouble(format!("{topic}/{number} has no queue and is not read")));
                 continue;
@@ -176,7 +176,9 @@ impl KafkaSource {
     fn ranged(&mut self, slot: Slot, range: Result<LogRange, String>, events: &mut Vec<SourceEvent>) {
         match range {
             // A start that came meanwhile, or a revocation, has made the question void.
-            Ok(range) if self.slots.get(slot).is_some_and(|held| held.flow == Flow::Waiting && held.wanted.is_none()) => {
+            Ok(range)
+                if self.slots.get(slot).is_some_and(|held| held.flow == Flow::Waiting && held.wanted.is_none()) =>
+            {
                 events.push(SourceEvent::OutOfRange(slot, range));
             }
             Ok(_) => {}
@@ -200,7 +202,7 @@ impl KafkaSource {
                 Again::Offsets(partitions) => self.rebalances.look_up_again(partitions),
                 Again::Range(slot) => {
                     if let Some(held) = self.slots.get(slot) {
-                        self.asker.range(slot, held.partition.clone());
+                        self.client.asker().range(slot, held.partition.clone());
                     }
                 }
             }
@@ -222,7 +224,7 @@ impl KafkaSource {
         if let Some(held) = self.slots.get(slot) {
             held.flow = Flow::Waiting;
             held.stopped = true;
-            self.asker.range(slot, held.partition.clone());
+            self.client.asker().range(slot, held.partition.clone());
         }
     }
 
@@ -233,6 +235,10 @@ impl KafkaSource {
         if held.flow != Flow::Reading {
             return;
         }
+        // What is in hand was read and not delivered.
+        let in_hand = held.in_hand.front().and_then(|batch| batch.records().next());
+        held.next = in_hand.map_or(held.next, |record| record.offset());
+        held.in_hand.clear();
         let pause = FIRST_PAUSE.saturating_mul(1 << held.errors.min(6)).min(LONGEST_PAUSE);
         held.errors += 1;
         held.flow = Flow::Waiting;

@@ -4,6 +4,7 @@
 //! results of an earlier client may still be on their way when it is replaced.
 
 use super::{ffi::Queue, rebalance::Partition};
+use crate::clock;
 use crate::record::Batch;
 use retrial_core::id::Slot;
 use std::{
@@ -78,6 +79,19 @@ impl Held {
     }
 }
 
+/// The number of an assignment: unique in this process, and larger than that of any earlier assignment of the same
+/// partition to another process, as far as their clocks agree (quarters of a second since 2026; a rebalance takes
+/// longer). Handlers see it as the fence of an attempt (RULES 23).
+fn next_generation() -> u32 {
+    const BEGIN_OF_2026: i64 = 1_767_225_600_000;
+    let quarters = (clock::now().as_millis() - BEGIN_OF_2026) / 250;
+    let now = u32::try_from(quarters).unwrap_or(1);
+    let after = |last: u32| last.saturating_add(1).max(now);
+    let last = GENERATION.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+    // It is always updated.
+    after(last.unwrap_or(0))
+}
+
 /// The table of held partitions.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -89,7 +103,7 @@ impl Slots {
     /// A name for an assignment that is about to begin, in the lowest free place.
     pub(super) fn next_slot(&self) -> Slot {
         let free = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
-        Slot { index: free as u32, generation: GENERATION.fetch_add(1, Ordering::Relaxed) }
+        Slot { index: free as u32, generation: next_generation() }
     }
 
     /// Puts an assignment into its place.
@@ -129,11 +143,6 @@ impl Slots {
     /// All assignments.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
         self.places.iter().flatten()
-    }
-
-    /// All assignments, to change.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Held> {
-        self.places.iter_mut().flatten()
     }
 
     /// Whether nothing is held.

@@ -152,7 +152,12 @@ impl State {
         let sync = self.latency();
         let coordinator = || super::group::Group::new(Arc::clone(group), timing.session, timing.max_poll, sync);
         self.groups.entry(Arc::clone(group)).or_insert_with(coordinator);
-        self.clients.insert(process, Client::new(Arc::clone(group), wants, self.now));
+        let mut client = Client::new(Arc::clone(group), wants, self.now);
+        if self.breaks(Fault::ClockWrong) {
+            let hour = 3_600_000;
+            client.skew = self.random.between(&(0..=2 * hour)) as i64 - hour as i64;
+        }
+        self.clients.insert(process, client);
         self.after(timing.heartbeat, Step::Beat(process));
         self.join(process);
     }

@@ -16,10 +16,10 @@ use super::{
     topics::{TopicSettings, Topics, partition_of},
     trace::{Ended, Event, Place, ProcessId, Removal, Spot, Trace},
 };
-use crate::record::Record;
+use crate::{broker::Waker, record::Record};
 use retrial_core::{
     event::Committed,
-    id::{Origin, Slot},
+    id::{ForwardId, Origin, Slot},
     time::Timestamp,
 };
 use std::{
@@ -74,6 +74,8 @@ pub(super) struct State {
     pub(super) clients: BTreeMap<ProcessId, Client>,
     pub(super) producers: BTreeMap<ProcessId, Producer>,
     pub(super) trace: Trace,
+    /// Called when a worker wakes a member, besides the member's own flag.
+    pub(super) alarm: Option<Waker>,
     /// Highest sequence number written by a producer session, per partition: what makes a retry harmless.
     pub(super) written: BTreeMap<(u64, Place), u64>,
     agenda: BTreeMap<(Timestamp, u64), Step>,
@@ -136,7 +138,7 @@ impl State {
         place: &Place,
         created: Timestamp,
         message: Message,
-        by: Option<ProcessId>,
+        by: Option<(ProcessId, ForwardId)>,
     ) -> Option<Rc<Stored>> {
         let record = self.topics.append(place, self.now, created, message)?;
         self.seen(Event::Appended { place: place.clone(), record: Rc::clone(&record), by });
@@ -199,6 +201,7 @@ impl Cluster {
             clients: BTreeMap::new(),
             producers: BTreeMap::new(),
             trace: Trace::default(),
+            alarm: None,
             written: BTreeMap::new(),
             agenda: BTreeMap::new(),
             steps: 0,
@@ -236,6 +239,11 @@ impl Cluster {
             state.run(step);
         }
         state.now = state.now.max(to);
+    }
+
+    /// Has every waker of a member's source call this, too: whoever runs the members sleeps until then.
+    pub(crate) fn on_wake(&self, alarm: Waker) {
+        self.state().alarm = Some(alarm);
     }
 
     /// Makes a topic.
@@ -311,7 +319,7 @@ impl Cluster {
 
     /// What a group has committed for a partition.
     pub(crate) fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
-        self.0.borrow().groups.get(group)?.committed(&topic.into(), partition).cloned()
+        self.0.borrow().groups.get(group)?.committed(&topic.into(), partition).map(|kept| kept.committed.clone())
     }
 
     /// Notes that a handler of this process began an attempt, counted from 1. Nothing is noted of a dead process.

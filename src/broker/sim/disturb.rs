@@ -39,7 +39,7 @@ impl State {
             Fault::Freeze => self.freeze(),
             Fault::CutOff => self.cut_off(),
             Fault::Rebalance => self.shake_group(),
-            Fault::ClockJump => self.jump_clock(),
+            Fault::ClockStood => self.stop_clock(),
             Fault::Marker => self.append_markers(),
             Fault::Compacted => self.compact(),
             Fault::Retention => self.retain(),
@@ -85,12 +85,11 @@ impl State {
         }
     }
 
-    fn jump_clock(&mut self) {
+    fn stop_clock(&mut self) {
         let Some(process) = self.some_process(|_| true) else { return };
-        let hour = 3_600_000;
-        let jump = self.random.below(2 * hour) as i64 - hour as i64;
-        self.fault(Fault::ClockJump);
-        self.client(process).into_iter().for_each(|client| client.skew += jump);
+        let stood = self.random.between(&(1..=60_000)) as i64;
+        self.fault(Fault::ClockStood);
+        self.client(process).into_iter().for_each(|client| client.skew -= stood);
     }
 
     /// A partition whose log has records.
@@ -151,14 +150,12 @@ impl State {
         self.metadata_changed();
     }
 
-    /// Deletes a topic. The coordinator forgets its offsets, or has not heard of it in time.
+    /// Deletes a topic. The coordinator forgets its offsets; a commit that is still on its way writes them again.
     pub(super) fn delete_topic(&mut self, name: &str) {
         for (place, records) in self.topics.delete(name) {
             self.removed(place, records, Removal::TopicDeleted);
         }
-        if self.random.happens(5_000) {
-            self.groups.values_mut().for_each(|group| group.forget(name));
-        }
+        self.groups.values_mut().for_each(|group| group.forget(name));
         self.metadata_changed();
     }
 }

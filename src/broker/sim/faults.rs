@@ -19,8 +19,11 @@ pub(crate) enum Fault {
     CutOff,
     /// A round of the group begins without a change of members.
     Rebalance,
-    /// A process's clock jumps.
-    ClockJump,
+    /// A process's clock is up to an hour wrong, all its life.
+    ClockWrong,
+    /// A process's clock stands still for up to a minute, as monotonic clocks do while a machine is suspended; forward
+    /// it never jumps.
+    ClockStood,
     /// A commit request never arrives.
     CommitLost,
     /// A commit is stored and its answer never arrives.
@@ -69,13 +72,14 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Crash,
         Self::Fatal,
         Self::Freeze,
         Self::CutOff,
         Self::Rebalance,
-        Self::ClockJump,
+        Self::ClockWrong,
+        Self::ClockStood,
         Self::CommitLost,
         Self::CommitUnanswered,
         Self::CommitLate,
@@ -105,7 +109,7 @@ impl Fault {
         Self::Freeze,
         Self::CutOff,
         Self::Rebalance,
-        Self::ClockJump,
+        Self::ClockStood,
         Self::Marker,
         Self::Compacted,
         Self::Retention,

@@ -24,6 +24,8 @@ pub(super) struct Assigned {
     pub(super) stage: Stage,
     /// Offset and leader epoch of the commit it was offered with.
     pub(super) committed: Option<(i64, i32)>,
+    /// Whether that commit was meant for this creation of the topic.
+    pub(super) is_ours: bool,
 }
 
 /// How far the owner is with a partition.
@@ -66,7 +68,11 @@ impl State {
         if matches!(assigned.stage, Stage::Revoking) {
             return;
         }
-        let epoch = assigned.committed.filter(|&(committed, _)| committed == offset).map_or(-1, |(_, epoch)| epoch);
+        // A position that goes back keeps what was known of the log below it, so that the next cut is noticed too.
+        let epoch = match &assigned.stage {
+            Stage::Reading(before) if offset <= before.next => before.epoch,
+            _ => assigned.committed.filter(|&(committed, _)| committed == offset).map_or(-1, |(_, epoch)| epoch),
+        };
         let reading = Reading { fetched: VecDeque::new(), next: offset, epoch, asked: false, failed: None };
         assigned.stage = Stage::Reading(reading);
         self.seen(Event::Started { process, slot, offset });

@@ -45,6 +45,14 @@ pub(crate) struct CommitRequest {
     pub(crate) repeated: bool,
 }
 
+/// A commit as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) committed: Committed,
+    /// Which creation of the topic it was meant for. Kafka does not keep that; only the trace shows it.
+    pub(crate) incarnation: u32,
+}
+
 /// What a client sends to the coordinator.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
@@ -90,7 +98,7 @@ pub(crate) enum Answer {
     },
     Offsets {
         number: u64,
-        committed: Vec<(Place, Option<Committed>)>,
+        committed: Vec<(Place, Option<Kept>)>,
     },
     /// The offsets cannot be read now.
     OffsetsUnreadable {
@@ -147,8 +155,8 @@ pub(crate) struct Group {
     round: u64,
     last_member: u64,
     members: BTreeMap<MemberId, Member>,
-    offsets: BTreeMap<(Arc<str>, i32), Committed>,
-    known: BTreeSet<(Arc<str>, i32)>,
+    offsets: BTreeMap<(Arc<str>, i32), Kept>,
+    known: BTreeSet<Place>,
 }
 
 impl Group {
@@ -170,13 +178,13 @@ impl Group {
     }
 
     /// What is committed for a partition.
-    pub(crate) fn committed(&self, topic: &Arc<str>, partition: i32) -> Option<&Committed> {
+    pub(crate) fn committed(&self, topic: &Arc<str>, partition: i32) -> Option<&Kept> {
         self.offsets.get(&(Arc::clone(topic), partition))
     }
 
     /// Whether the group ever committed this partition: what its control topic would say.
     pub(crate) fn knows(&self, place: &Place) -> bool {
-        self.known.contains(&(Arc::clone(&place.topic), place.partition))
+        self.known.contains(place)
     }
 
     /// Forgets the offsets of a topic, as happens when it is deleted or the offsets expire.
@@ -200,7 +208,8 @@ impl Group {
             Request::Join { member, claim } => self.join(now, from, member, claim, out),
             Request::Heartbeat { member, generation } => self.heartbeat(now, from, member, generation, out),
             Request::Leave { member } => {
-                if self.members.remove(&member).is_some() {
+                if self.members.contains_key(&member) {
+                    self.expel(member, out);
                     self.shrunk(now, out);
                 }
                 out.push(Effect::Answer(from, Answer::Left));
@@ -369,8 +378,9 @@ impl Group {
 
     fn store(&mut self, part: &Part) {
         let key = (Arc::clone(&part.place.topic), part.place.partition);
-        self.known.insert(key.clone());
+        self.known.insert(part.place.clone());
         let metadata = part.metadata.as_bytes().to_vec();
-        self.offsets.insert(key, Committed { offset: part.offset, leader_epoch: part.epoch, metadata });
+        let committed = Committed { offset: part.offset, leader_epoch: part.epoch, metadata };
+        self.offsets.insert(key, Kept { committed, incarnation: part.place.incarnation });
     }
 }

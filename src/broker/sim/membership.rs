@@ -11,13 +11,13 @@ use super::{
     cluster::{State, Step},
     faults::Fault,
     fetch::{Assigned, Stage},
-    group::{MemberId, Request},
+    group::{Kept, MemberId, Request},
     topics::topic_id,
     trace::{Place, ProcessId},
 };
 use crate::{broker::SourceEvent, broker::sim::assignor::Claim};
 use retrial_core::{
-    event::{CommitResult, Committed, Offer},
+    event::{CommitResult, Offer},
     id::Slot,
 };
 use std::collections::BTreeSet;
@@ -170,7 +170,7 @@ impl State {
     }
 
     /// Committed offsets of an assignment came.
-    pub(super) fn offsets_read(&mut self, process: ProcessId, number: u64, read: Vec<(Place, Option<Committed>)>) {
+    pub(super) fn offsets_read(&mut self, process: ProcessId, number: u64, read: Vec<(Place, Option<Kept>)>) {
         let Some(client) = self.client(process) else { return };
         if !client.awaits(number) {
             return;
@@ -186,7 +186,9 @@ impl State {
         self.next_rebalance(process);
     }
 
-    fn offer(&mut self, process: ProcessId, place: Place, committed: Option<Committed>) -> Option<Offer> {
+    fn offer(&mut self, process: ProcessId, place: Place, kept: Option<Kept>) -> Option<Offer> {
+        let is_ours = kept.as_ref().is_none_or(|kept| kept.incarnation == place.incarnation);
+        let committed = kept.map(|kept| kept.committed);
         let range = self.topics.log(&place)?.range();
         // A broker tells the range only who asks for it; with an offset at hand nobody must.
         let log = (committed.is_none() || self.random.happens(5_000)).then_some(range);
@@ -194,7 +196,9 @@ impl State {
         let known = self.groups.get(&client.group).is_some_and(|group| group.knows(&place));
         let slot = client.new_slot();
         let position = committed.as_ref().map(|committed| (committed.offset, committed.leader_epoch));
-        client.slots.insert(slot, Assigned { place: place.clone(), stage: Stage::Offered, committed: position });
+        client
+            .slots
+            .insert(slot, Assigned { place: place.clone(), stage: Stage::Offered, committed: position, is_ours });
         client.places.insert(slot, place.clone());
         let (topic_id, partition) = (Some(topic_id(&place)), place.partition);
         Some(Offer { slot, topic: place.topic, partition, topic_id, committed, log, known })
@@ -265,8 +269,8 @@ impl State {
     }
 
     /// Committed offsets as they come back: as they were stored, or as somebody left them.
-    pub(super) fn tampered(&mut self, committed: Option<Committed>) -> Option<Committed> {
-        let mut committed = committed?;
+    pub(super) fn tampered(&mut self, kept: Option<Kept>) -> Option<Kept> {
+        let Kept { mut committed, incarnation } = kept?;
         if self.fails(Fault::MetadataCut) && !committed.metadata.is_empty() {
             let length = self.random.below(committed.metadata.len() as u64) as usize;
             committed.metadata.truncate(length);
@@ -275,7 +279,7 @@ impl State {
         if self.breaks(Fault::MetadataForeign) {
             committed.metadata = b"\xFFsomebody else's 1,2,5-9".to_vec();
         }
-        Some(committed)
+        Some(Kept { committed, incarnation })
     }
 }
 

@@ -29,10 +29,4 @@ pub(crate) mod trace;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{
-    cluster::Cluster,
-    sink::{Postal, SimSink},
-    source::SimSource,
-    timing::Timing,
-    topics::TopicSettings,
-};
+pub(crate) use self::{cluster::Cluster, sink::SimSink, source::SimSource, timing::Timing, topics::TopicSettings};

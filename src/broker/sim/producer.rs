@@ -9,7 +9,6 @@ use super::{
     cluster::{State, Step},
     faults::Fault,
     log::Message,
-    topics::partition_of,
     trace::{Event, Place, ProcessId},
 };
 use retrial_core::{
@@ -77,12 +76,10 @@ impl State {
         self.producers.insert(process, producer);
     }
 
-    /// Queues a write.
-    pub(super) fn write(&mut self, process: ProcessId, id: ForwardId, topic: &str, message: Message) {
-        let (size, otherwise) = (message.size(), self.random.number());
+    /// Queues a write for a partition of a topic.
+    pub(super) fn write(&mut self, process: ProcessId, id: ForwardId, topic: &str, partition: i32, message: Message) {
+        let size = message.size();
         let settings = self.topics.get(topic).map(|topic| topic.settings.clone());
-        let partition =
-            settings.as_ref().map_or(0, |found| partition_of(message.key.as_deref(), otherwise, found.partitions));
         let (Some(settings), Some(place)) = (settings, self.topics.place(topic, partition)) else {
             let refused = ForwardError::Refused(format!("topic {topic} does not exist"));
             return self.written(process, id, Err(refused));
@@ -161,7 +158,7 @@ impl State {
             let last = self.written.entry((batch.session, batch.place.clone())).or_default();
             if write.sequence > *last {
                 *last = write.sequence;
-                self.append(&batch.place, write.sent, write.message.clone(), Some(batch.process));
+                self.append(&batch.place, write.sent, write.message.clone(), Some((batch.process, write.id)));
             }
         }
     }
@@ -204,7 +201,8 @@ impl State {
         self.plan_flush(process, place, backoff);
     }
 
-    fn written(&mut self, process: ProcessId, id: ForwardId, result: Result<Appended, ForwardError>) {
+    /// A write ended; the owner's next poll finds it.
+    pub(super) fn written(&mut self, process: ProcessId, id: ForwardId, result: Result<Appended, ForwardError>) {
         if let Some(producer) = self.producers.get_mut(&process) {
             producer.results.push(Acknowledged { id, result });
         }

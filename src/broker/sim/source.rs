@@ -126,8 +126,13 @@ impl Source for SimSource {
     fn wait(&mut self, _limit: Duration) {}
 
     fn waker(&self) -> Waker {
-        let awake = self.cluster.state().clients.get(&self.process).map(|client| Arc::clone(&client.awake));
-        Waker::new(move || awake.iter().for_each(|awake| awake.store(true, Ordering::Relaxed)))
+        let state = self.cluster.state();
+        let awake = state.clients.get(&self.process).map(|client| Arc::clone(&client.awake));
+        let alarm = state.alarm.clone();
+        Waker::new(move || {
+            awake.iter().for_each(|awake| awake.store(true, Ordering::Relaxed));
+            alarm.iter().for_each(Waker::wake);
+        })
     }
 
     fn close(self: Box<Self>, _limit: Duration) {
@@ -141,10 +146,11 @@ impl State {
         match event {
             SourceEvent::Offered(offers) => {
                 for offer in offers {
-                    let place = self.clients.get(&process).and_then(|client| client.places.get(&offer.slot).cloned());
-                    let (slot, committed) = (offer.slot, offer.committed.clone());
-                    if let Some(place) = place {
-                        self.seen(Event::Offered { process, slot, place, committed });
+                    let slots = self.clients.get(&process).map(|client| &client.slots);
+                    if let Some(assigned) = slots.and_then(|slots| slots.get(&offer.slot)) {
+                        let (slot, place, is_ours) = (offer.slot, assigned.place.clone(), assigned.is_ours);
+                        let committed = offer.committed.clone();
+                        self.seen(Event::Offered { process, slot, place, committed, is_ours });
                     }
                 }
             }

@@ -7,6 +7,7 @@ use super::{faults::Fault, log::Stored};
 use crate::record::Record;
 use retrial_core::{
     event::{CommitResult, Committed, ForwardError, LogRange, Target},
+    history::History,
     id::{CommitId, ForwardId, Origin, Slot},
     time::Timestamp,
 };
@@ -99,8 +100,10 @@ pub(crate) enum Ended {
     Done,
     /// Discarded in words.
     Discarded,
-    /// It asked for another attempt, now or later, or for the dead letters.
+    /// It failed: it counts as an attempt.
     Failed,
+    /// It asked to run later without counting as an attempt.
+    PutOff,
     /// Its future was dropped.
     Dropped,
 }
@@ -109,7 +112,7 @@ pub(crate) enum Ended {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A record was appended, by a member's sink or from outside.
-    Appended { place: Place, record: Rc<Stored>, by: Option<ProcessId> },
+    Appended { place: Place, record: Rc<Stored>, by: Option<(ProcessId, ForwardId)> },
     /// Records ceased to exist.
     Removed { place: Place, records: Vec<Rc<Stored>>, why: Removal },
     /// A process was started as a member of a group.
@@ -120,8 +123,8 @@ pub(crate) enum Event {
     Generation { group: Arc<str>, generation: i32, assigned: Vec<(ProcessId, Vec<Place>)> },
     /// The coordinator does not count this process as a member any more.
     Expelled { process: ProcessId },
-    /// A member was offered a partition, with this commit.
-    Offered { process: ProcessId, slot: Slot, place: Place, committed: Option<Committed> },
+    /// A member was offered a partition, with this commit, which was meant for this creation of the topic or not.
+    Offered { process: ProcessId, slot: Slot, place: Place, committed: Option<Committed>, is_ours: bool },
     /// A member said where to begin.
     Started { process: ProcessId, slot: Slot, offset: i64 },
     /// A member was handed records.
@@ -140,8 +143,8 @@ pub(crate) enum Event {
     CommitApplied { process: ProcessId, id: CommitId, part: Part, generation: i32 },
     /// The member was told how its commit ended.
     CommitAnswered { process: ProcessId, id: CommitId, result: CommitResult },
-    /// A member's sink was given a write.
-    Forwarded { process: ProcessId, id: ForwardId, from: Spot, target: Target, topic: Arc<str> },
+    /// A member's sink was given a write of a record, whole or by reference.
+    Forwarded { process: ProcessId, id: ForwardId, from: Spot, target: Target, whole: bool, history: Rc<History> },
     /// A member's sink said how a write ended.
     Acknowledged { process: ProcessId, id: ForwardId, result: Result<(), ForwardError> },
     /// A handler began an attempt, counted from 1.
@@ -173,5 +176,13 @@ impl Trace {
     /// What happened, without the times.
     pub(crate) fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.entries.iter().map(|(_, event)| event)
+    }
+
+    /// The story of a violation: what happened up to an event, as far as it fits the filter, newest last.
+    pub(crate) fn story(&self, at: usize, lines: usize, fits: impl Fn(&Event) -> bool) -> String {
+        let fitting = self.entries[..=at].iter().enumerate().rev().filter(|(_, (_, event))| fits(event)).take(lines);
+        let mut lines: Vec<String> = fitting.map(|(at, (now, event))| format!("{at:6} {now} {event:?}")).collect();
+        lines.reverse();
+        lines.join("\n")
     }
 }

@@ -93,6 +93,8 @@ impl Kafka {
             added.expect("the beginning is an offset");
         }
         assert!(partitions.count() > 0, "there is no topic {topic}");
+        // A client that is assigned a partition whose leader it does not know yet tries again after half a second.
+        let _ = consumer.fetch_metadata(Some(topic), LIMIT);
         consumer.assign(&partitions).unwrap_or_else(|error| panic!("cannot read {topic}: {error}"));
         consumer
     }

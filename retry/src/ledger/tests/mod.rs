@@ -77,7 +77,12 @@ impl Pair {
 
     fn play(&mut self, step: &Step) {
         match *step {
-            Step::Receive { count, gap } => (0..count).for_each(|_| self.receive(gap)),
+            Step::Receive { count, gap } => (0..count).for_each(|_| {
+                self.receive(gap);
+                if count < 20 {
+                    self.check();
+                }
+            }),
             Step::Epoch(change) => self.epoch = (self.epoch + change).max(-1),
             Step::FinishSome(share) => {
                 let mut sequences = self.model.unfinished();

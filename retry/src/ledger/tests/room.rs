@@ -12,6 +12,8 @@ enum Log {
     Gaps(u64),
     /// Mostly dense, with a gap of any length before one in so many.
     Wide(u64),
+    /// Dense for so many records, then a gap of up to 2^50 offsets.
+    Patches(u64),
 }
 
 /// Which records the adversary lets end.
@@ -38,6 +40,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         3 => Just(Log::Dense),
         2 => (1u64..300).prop_map(Log::Gaps),
         2 => (1u64..200).prop_map(Log::Wide),
+        2 => (1u64..100).prop_map(Log::Patches),
     ];
     let ends = prop_oneof![
         1 => Just(Ends::Never),
@@ -87,7 +90,10 @@ impl Adversary {
                 let width = self.dice.below(45);
                 self.dice.below(1 + (1 << width))
             }
-            Log::Wide(_) => 0,
+            Log::Patches(length) if self.ledger.next() as u64 % (length + 1) == length => {
+                1 << (40 + self.dice.below(11))
+            }
+            Log::Wide(_) | Log::Patches(_) => 0,
         };
         if let Receipt::Admitted(sequence) = self.ledger.receive(self.ledger.next() + gap as i64, self.epoch) {
             self.waiting.push(sequence);
@@ -229,4 +235,97 @@ fn a_full_snapshot_still_lets_some_records_in() {
     }
     assert!(turns < 500, "{turns}");
     assert_eq!(next_owner.watermark(), next_owner.next());
+}
+
+/// The most that a gap can cost: crowded patches, and a hole around every gap between them.
+#[test]
+fn patches_between_wide_gaps_fit() {
+    let mut ledger = Ledger::resume(0, 8, Vec::new());
+    let mut ended = Vec::new();
+    let mut place = 0;
+    loop {
+        let room = ledger.has_room(200, LIMIT);
+        if room == 0 {
+            break;
+        }
+        for _ in 0..room {
+            let gap = if place % 41 == 40 { 1 << 54 } else { 0 };
+            let Receipt::Admitted(sequence) = ledger.receive(ledger.next() + gap, 8) else { unreachable!() };
+            // A patch begins and ends with an unfinished record.
+            ended.extend((place % 41 % 2 == 1).then_some(sequence));
+            place += 1;
+        }
+    }
+    assert!(ledger.unfinished() > 5000, "{}", ledger.unfinished());
+    ended.into_iter().for_each(|sequence| assert!(ledger.finish(sequence)));
+    assert!(snapshot(&ledger, LIMIT).complete);
+}
+
+/// Blocks that are finished for good lie between crowded ones, and have gaps of their own.
+#[test]
+fn what_is_finished_for_good_between_crowded_blocks_fits() {
+    let mut ledger = Ledger::resume(0, 8, Vec::new());
+    let mut ended = Vec::new();
+    'full: for block in 0.. {
+        for place in 0..512 {
+            if ledger.safe_room(LIMIT) == 0 {
+                break 'full;
+            }
+            let is_over = block % 3 == 2;
+            let gap = if is_over && place == 200 { 1 << 55 } else { 0 };
+            let Receipt::Admitted(sequence) = ledger.receive(ledger.next() + gap, 8) else { unreachable!() };
+            match is_over {
+                true => assert!(ledger.finish(sequence)),
+                false => ended.extend((place % 2 == 1).then_some(sequence)),
+            }
+        }
+    }
+    assert!(ledger.unfinished() > 15_000, "{}", ledger.unfinished());
+    ended.into_iter().for_each(|sequence| assert!(ledger.finish(sequence)));
+    assert!(snapshot(&ledger, LIMIT).complete);
+}
+
+/// What the last owner left counts until it is passed.
+#[test]
+fn what_was_restored_fits_beside_what_is_new() {
+    let mut ledger = Ledger::resume(0, 8, Vec::new());
+    (0..20_000).for_each(|offset| assert_eq!(ledger.receive(offset, 8), Receipt::Admitted(offset as u64)));
+    (4000..20_000).filter(|sequence| sequence % 2 == 1).for_each(|sequence| assert!(ledger.finish(sequence)));
+    let (mut next_owner, complete) = resumed(&ledger, LIMIT);
+    assert!(complete);
+    let mut waiting = Vec::new();
+    loop {
+        let room = next_owner.safe_room(LIMIT).min(200);
+        for _ in 0..room {
+            if let Receipt::Admitted(sequence) = next_owner.receive(next_owner.next(), 8) {
+                waiting.push(sequence);
+            }
+        }
+        if room == 0 {
+            break;
+        }
+    }
+    assert!(next_owner.next() > 23_000, "{}", next_owner.next());
+    waiting.retain(|sequence| sequence % 3 > 0 || !next_owner.finish(*sequence));
+    assert!(snapshot(&next_owner, LIMIT).complete);
+    waiting.retain(|sequence| sequence % 2 > 0 || !next_owner.finish(*sequence));
+    assert!(snapshot(&next_owner, LIMIT).complete);
+}
+
+/// Four elections in every batch, between epochs as far apart as there are.
+#[test]
+fn changes_of_the_leader_epoch_fit() {
+    let mut ledger = Ledger::resume(0, -1, Vec::new());
+    let mut received = 0u64;
+    while ledger.safe_room(LIMIT) >= 8 {
+        for place in 0..8 {
+            let epoch = if received / 2 % 2 == 0 { i32::MAX } else { -1 };
+            let gap = if place % 2 == 0 { 1 << 54 } else { 0 };
+            assert!(matches!(ledger.receive(ledger.next() + gap, epoch), Receipt::Admitted(_)));
+            received += 1;
+        }
+    }
+    assert!(received > 100, "{received}");
+    (0..received).filter(|sequence| sequence % 3 > 0).for_each(|sequence| assert!(ledger.finish(sequence)));
+    assert!(snapshot(&ledger, LIMIT).complete);
 }

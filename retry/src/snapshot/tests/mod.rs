@@ -87,6 +87,8 @@ proptest! {
         layout.write(&spans, &mut writer);
         let least = cheapest_from(&spans, 0) + u64::from(layout::COUNT_WIDTH);
         prop_assert_eq!(writer.finish().len() as u64, least.div_ceil(8));
+        let runs: Vec<FinishedRun> = spans.iter().map(|span| run(span.from as i64, span.to as i64, 0)).collect();
+        prop_assert_eq!(room::behind(&runs)[0], cheapest_from(&spans, 1));
     }
 
     /// What the ledger charges for runs ahead is never less than what they cost.

@@ -30,9 +30,7 @@ impl Reader {
         let limit = limit.min(self.messages.len());
         // SAFETY: the queue is alive; the array has room for `limit` pointers; `&mut self` and the consumer's single
         // owner thread see to it that no two batch reads of one client run at once.
-        let read = unsafe {
-            rd::rd_kafka_consume_batch_queue(queue.as_ptr(), 0, self.messages.as_mut_ptr(), limit)
-        };
+        let read = unsafe { rd::rd_kafka_consume_batch_queue(queue.as_ptr(), 0, self.messages.as_mut_ptr(), limit) };
         Messages { messages: &self.messages[..usize::try_from(read).unwrap_or(0)] }
     }
 }

@@ -141,12 +141,9 @@ impl<'l> Listed<'l> {
 ///
 /// # Safety
 /// The list, or null for none, must stay and not change for `'l`.
-pub(super) unsafe fn listed<'l>(
-    list: *const rd::rd_kafka_topic_partition_list_t,
-) -> impl Iterator<Item = Listed<'l>> {
+pub(super) unsafe fn listed<'l>(list: *const rd::rd_kafka_topic_partition_list_t) -> impl Iterator<Item = Listed<'l>> {
     // SAFETY: the caller vouches for the list; `elems` has `cnt` elements.
-    let (elements, count) =
-        if list.is_null() { (ptr::null_mut(), 0) } else { unsafe { ((*list).elems, (*list).cnt) } };
+    let (elements, count) = if list.is_null() { (ptr::null_mut(), 0) } else { unsafe { ((*list).elems, (*list).cnt) } };
     (0..usize::try_from(count).unwrap_or(0)).map(move |index| {
         // SAFETY: the index is below the count.
         Listed { element: unsafe { elements.add(index) }, list: PhantomData }

@@ -57,8 +57,11 @@ impl Reply {
                 }
                 rd::RD_KAFKA_EVENT_DELETERECORDS_RESULT => {
                     let result = rd::rd_kafka_event_DeleteRecords_result(event);
-                    let list =
-                        if result.is_null() { std::ptr::null() } else { rd::rd_kafka_DeleteRecords_result_offsets(result) };
+                    let list = if result.is_null() {
+                        std::ptr::null()
+                    } else {
+                        rd::rd_kafka_DeleteRecords_result_offsets(result)
+                    };
                     Self::Deletion { key, result: outcome(event, list) }
                 }
                 _ => Self::Other,

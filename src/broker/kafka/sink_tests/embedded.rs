@@ -37,10 +37,8 @@ fn every_record_travels_byte_for_byte_with_its_history_behind() {
     found.sort_by_key(|found| found.header("retrial-origin"));
     assert_eq!(found.iter().map(Found::given).collect::<Vec<_>>(), given);
     assert_eq!(found[2].header("retrial-origin").unwrap(), "orders/3/2");
-    let decoded = History::decode(
-        "billing",
-        found[3].headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())),
-    );
+    let decoded =
+        History::decode("billing", found[3].headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())));
     assert_eq!(decoded.unwrap(), Some(history(3)));
 }
 

@@ -100,8 +100,15 @@ struct Bench {
 
 impl Bench {
     fn new(address: &str, names: GroupNames, broker_stamps: bool) -> Self {
+        Self::with(address, names, broker_stamps, &[])
+    }
+
+    fn with(address: &str, names: GroupNames, broker_stamps: bool, properties: &[(&str, &str)]) -> Self {
         let mut connection = ClientConfig::new();
         connection.set("bootstrap.servers", address);
+        for (name, value) in properties {
+            connection.set(*name, *value);
+        }
         let (ring, bell) = mpsc::channel();
         let waker = Waker::new(move || drop(ring.send(())));
         let setup = SinkSetup { connection, names, broker_stamps, retention: HashMap::new() };
@@ -115,7 +122,9 @@ impl Bench {
         self.sink.poll(&mut results);
         while results.len() < count {
             let left = deadline.saturating_duration_since(Instant::now());
-            self.bell.recv_timeout(left).unwrap_or_else(|_| panic!("{} of {count} answers: {results:?}", results.len()));
+            self.bell
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("{} of {count} answers: {results:?}", results.len()));
             self.sink.poll(&mut results);
         }
         results.sort_by_key(|result| result.id);

@@ -87,12 +87,20 @@ fn an_error_of_a_partition_stops_it_says_so_and_heals() {
     let mut member = Member::join(&cluster.new_protocol(), "orders");
     member.until("ten records", |member| member.records.len() == 10);
     let refused = rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-    cluster.mock().topic_error("orders", refused).expect("a topic");
+    cluster.mock().request_errors(rdkafka::types::RDKafkaApiKey::Fetch, &[refused; 5]);
     member.until("the news", |member| !member.troubles.is_empty());
-    let healed = rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
-    cluster.mock().topic_error("orders", healed).expect("a topic");
     cluster.send_many("orders", 0, 10);
     member.until("ten more", |member| member.records.len() == 20);
     assert_eq!(member.records.iter().map(|record| record.offset()).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
     member.leave();
+}
+
+#[test]
+fn a_source_that_is_dropped_without_a_word_does_not_hang() {
+    let cluster = Cluster::with_topic("orders", 1);
+    let mut member = Member::join(&cluster.new_protocol(), "orders");
+    member.until("the assignment", |member| member.offers.len() == 1);
+    let start = Instant::now();
+    drop(member);
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
 }

@@ -97,5 +97,4 @@ impl Cluster {
     fn flush(&self) {
         self.producer.flush(Duration::from_secs(10)).expect("acknowledgements");
     }
-
 }

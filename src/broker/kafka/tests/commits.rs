@@ -133,11 +133,8 @@ fn offsets_are_where_any_client_finds_them() {
     member.until("four records", |member| member.records.len() == 4);
     member.committed("text");
     let brokers = cluster.properties().get("bootstrap.servers").expect("brokers").to_owned();
-    let plain: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("group.id", "billing")
-        .create()
-        .expect("a consumer");
+    let plain: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", brokers).set("group.id", "billing").create().expect("a consumer");
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition("orders", 0);
     let list = plain.committed_offsets(list, super::member::PATIENCE).expect("offsets");

@@ -79,7 +79,8 @@ impl Member {
         let mut events = Vec::new();
         let numbers: BTreeMap<Slot, i32> = self.offers.values().map(|offer| (offer.slot, offer.partition)).collect();
         let held = &self.held;
-        let mut room = |slot: Slot| if numbers.get(&slot).is_some_and(|number| held.contains(number)) { 0 } else { 100 };
+        let mut room =
+            |slot: Slot| if numbers.get(&slot).is_some_and(|number| held.contains(number)) { 0 } else { 100 };
         self.source.poll(&mut room, &mut events);
         events.into_iter().for_each(|event| self.take(event));
     }

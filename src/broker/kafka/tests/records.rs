@@ -32,8 +32,7 @@ fn null_is_not_empty_and_headers_are_bytes() {
     member.until("three records", |member| member.records.len() == 3);
     let [first, second, third] = &member.records[..] else { unreachable!() };
     assert_eq!((first.key(), first.body()), (Some(&b"\xc3\x28"[..]), Some(&b"\x00body"[..])));
-    let expected: Vec<(&[u8], Option<&[u8]>)> =
-        headers.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
+    let expected: Vec<(&[u8], Option<&[u8]>)> = headers.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
     assert_eq!(first.headers().collect::<Vec<_>>(), expected);
     assert_eq!((second.key(), second.body(), second.headers().count()), (None, None, 0));
     assert_eq!((third.key(), third.body()), (Some(&b""[..]), Some(&b""[..])));
@@ -56,5 +55,21 @@ fn large_records_make_batches_of_their_own_size() {
     // Dropping one of two keeps the batch, dropping both frees it.
     member.records.drain(..2);
     assert!(member.meter.held() <= held - 80_000);
+    member.leave();
+}
+
+#[test]
+fn large_headers_close_a_batch_too() {
+    let cluster = Cluster::with_topic("orders", 1);
+    let large = vec![7; 40_000];
+    for _ in 0..6 {
+        cluster.send_whole("orders", 0, None, Some(b"small"), &[("large", Some(&large))]);
+    }
+    let mut member = Member::join(&cluster.new_protocol(), "orders");
+    member.until("six records", |member| member.records.len() == 6);
+    assert!(member.records.iter().all(|record| record.headers().all(|(_, value)| value == Some(&large[..]))));
+    let held = member.meter.held();
+    member.records.drain(..2);
+    assert!(member.meter.held() <= held - 80_000, "{held} {}", member.meter.held());
     member.leave();
 }

@@ -254,12 +254,7 @@ fn own_topics<'a>(names: &'a GroupNames, survey: &'a Survey) -> impl Iterator<It
 }
 
 /// Fills in sources and tiers.
-fn list(
-    cluster: &Cluster,
-    order: &Order<'_>,
-    survey: &Survey,
-    prepared: &mut Prepared,
-) -> Result<(), TopicsError> {
+fn list(cluster: &Cluster, order: &Order<'_>, survey: &Survey, prepared: &mut Prepared) -> Result<(), TopicsError> {
     let mut tiers: Vec<(Duration, &str)> = own_topics(order.names, survey)
         .filter_map(|(name, role)| if let OwnTopic::Tier(delay) = role { Some((delay, name)) } else { None })
         .collect();

@@ -111,7 +111,9 @@ impl Findings {
         }
         if let Some(bytes) = observed.number("retention.bytes").filter(|&bytes| bytes >= 0) {
             let topic = &wanted.name;
-            self.warn(format!("topic {topic} forgets records beyond {bytes} bytes, handled or not: set retention.bytes=-1"));
+            self.warn(format!(
+                "topic {topic} forgets records beyond {bytes} bytes, handled or not: set retention.bytes=-1"
+            ));
         }
     }
 
@@ -166,9 +168,10 @@ mod tests {
     #[test]
     fn a_compacted_tier_is_refused_and_a_deleting_control_is_told() {
         for policy in ["compact", "compact,delete", "delete, compact"] {
-            assert!(matches!(&findings("retry.5s", &[("cleanup.policy", policy)]).unusable[..], [
-                Unusable::Compacted { .. }
-            ]));
+            assert!(matches!(
+                &findings("retry.5s", &[("cleanup.policy", policy)]).unusable[..],
+                [Unusable::Compacted { .. }]
+            ));
         }
         let control = findings("control", &[("cleanup.policy", "delete")]);
         assert!(control.unusable.is_empty() && control.warnings.len() == 1);

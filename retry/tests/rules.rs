@@ -1,0 +1,539 @@
+//! Rules of the design, each as the sequence of events that it closes, on the whole engine.
+
+use retrial_core::{
+    engine::{CommitConfig, Engine, EngineConfig, TopicConfig},
+    event::*,
+    history::{History, SourceTime},
+    id::*,
+    ladder::Ladder,
+    naming::GroupNames,
+    order::{OnExhausted, Order, RetryPolicy},
+    outcome::{Cause, Outcome, Reason},
+    pace,
+    schedule::Schedule,
+    snapshot::{self, Departure, Subject},
+    start::StartAt,
+    time::Timestamp,
+};
+use std::{sync::Arc, time::Duration};
+
+#[derive(Clone, Debug, PartialEq)]
+struct Rec(i64);
+
+impl Payload for Rec {
+    fn time(&self) -> SourceTime {
+        SourceTime::None
+    }
+}
+
+const TIER: Duration = Duration::from_secs(5);
+const SESSION: Duration = Duration::from_secs(10);
+
+/// An engine at a time, and what it has decided.
+struct Desk {
+    engine: Engine<Rec>,
+    now: Timestamp,
+    out: Actions<Rec>,
+}
+
+fn slot(index: u32) -> Slot {
+    Slot { index, generation: 1 + index }
+}
+
+fn reason() -> Reason {
+    Reason::new("test", "it failed")
+}
+
+impl Desk {
+    fn new(order: Order) -> Self {
+        let retry = RetryPolicy { schedule: Schedule::delays([TIER]), in_place: 0, ..RetryPolicy::default() };
+        let config = EngineConfig {
+            group: "billing".into(),
+            ladder: Ladder::new([TIER]).unwrap(),
+            topics: vec![TopicConfig { name: "orders".into(), concurrency: 100, order, retry }],
+            service_limit: 100,
+            session_timeout: SESSION,
+            commit: CommitConfig::default(),
+            revoke_drain: Duration::from_secs(2),
+            memory: 1 << 20,
+            start_at: StartAt::Earliest,
+            seed: 7,
+        };
+        let engine = Engine::new(config, GroupNames::new("billing", None).unwrap());
+        Self { engine, now: Timestamp::from_millis(1_000_000), out: Actions::default() }
+    }
+
+    /// Offers a partition of `orders`, or of a tier, that was never read, and reads `records` of it.
+    fn own(&mut self, index: u32, topic: &str, records: i64) {
+        let log = Some(LogRange { start: 0, end: records });
+        let (slot, partition) = (slot(index), index as i32);
+        let offer = Offer { slot, topic: topic.into(), partition, topic_id: None, committed: None, log, known: false };
+        self.handle(Event::Offered(vec![offer]));
+        self.arrive(index, 0..records);
+    }
+
+    fn arrive(&mut self, index: u32, offsets: std::ops::Range<i64>) {
+        let arrival = |offset| Arrival {
+            offset,
+            leader_epoch: 0,
+            appended: self.now,
+            lane: 0,
+            record: Rec(offset),
+            lineage: None,
+        };
+        let arrivals = offsets.map(arrival).collect();
+        self.handle(Event::Arrived(slot(index), arrivals));
+    }
+
+    fn arrive_in_tier(&mut self, index: u32, offset: i64, history: History) {
+        let (record, appended) = (Rec(history.origin.offset), self.now);
+        let lineage = Some(Box::new(Lineage::Known(Box::new(history))));
+        let arrival = Arrival { offset, leader_epoch: 0, appended, lane: 0, record, lineage };
+        self.handle(Event::Arrived(slot(index), vec![arrival]));
+    }
+
+    fn handle(&mut self, event: Event<Rec>) {
+        self.engine.handle(self.now, event, &mut self.out);
+        self.advance(0);
+    }
+
+    fn advance(&mut self, millis: i64) -> Option<Timestamp> {
+        self.now = self.now.shifted(millis);
+        self.engine.advance(self.now, &mut self.out)
+    }
+
+    /// Lets time pass in which every commit is accepted; other decisions are kept.
+    fn pass(&mut self, seconds: i64) {
+        let mut kept = Vec::new();
+        for _ in 0..seconds * 10 {
+            self.advance(100);
+            for action in self.take_others() {
+                match action {
+                    Action::Commit(id, _) => self.accept(id),
+                    other => kept.push(other),
+                }
+            }
+        }
+        kept.append(&mut self.out.others);
+        self.out.others = kept;
+    }
+
+    fn take_work(&mut self) -> Vec<Work<Rec>> {
+        std::mem::take(&mut self.out.work)
+    }
+
+    fn take_forwards(&mut self) -> Vec<Forward<Rec>> {
+        std::mem::take(&mut self.out.forwards)
+    }
+
+    /// What was decided besides work and forwards.
+    fn take_others(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.out.others)
+    }
+
+    fn take_commits(&mut self) -> Vec<(CommitId, Vec<CommitEntry>)> {
+        let commits = |action| match action {
+            Action::Commit(id, entries) => Some((id, entries)),
+            _ => None,
+        };
+        self.take_others().into_iter().filter_map(commits).collect()
+    }
+
+    fn finish(&mut self, work: Work<Rec>, outcome: Outcome) {
+        let finished = match outcome {
+            Outcome::Done => {
+                Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: work.lane }
+            }
+            outcome => Finished::Other(Box::new((work, outcome))),
+        };
+        self.handle(Event::Finished(vec![finished]));
+    }
+
+    fn accept(&mut self, id: CommitId) {
+        self.handle(Event::Committed(id, CommitResult::Accepted { refused: Vec::new() }));
+    }
+
+    fn answer(&mut self, forward: &Forward<Rec>, result: Result<(), ForwardError>) {
+        let (sent, acknowledged) = (self.now, self.now);
+        let result = result.map(|()| Appended { sent, acknowledged, appended: Some(self.now) });
+        self.handle(Event::Acknowledged(vec![Acknowledged { id: forward.id, result }]));
+    }
+}
+
+fn decoded(entry: &CommitEntry, topic: &str) -> snapshot::Snapshot {
+    let partition = entry.slot.index as i32;
+    let subject = Subject { group: "billing", topic, topic_id: None, partition, offset: entry.offset };
+    snapshot::decode(entry.metadata.as_bytes(), &subject).unwrap().unwrap()
+}
+
+fn history(offset: i64) -> History {
+    let origin = Origin { topic: Arc::from("orders"), partition: 0, offset };
+    History { attempts: 1, step: 1, hop: 1, ..History::new(origin, SourceTime::None) }
+}
+
+#[test]
+fn rule_2_a_log_that_was_cut_starts_over_and_old_results_finish_nothing_of_it() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 10);
+    let old = desk.take_work();
+    desk.handle(Event::OutOfRange(slot(0), LogRange { start: 0, end: 4 }));
+    assert!(desk.take_others().contains(&Action::Start { slot: slot(0), offset: 0 }));
+    desk.arrive(0, 0..4);
+    let new = desk.take_work();
+    assert_eq!(new.len(), 4);
+    for work in old {
+        desk.finish(work, Outcome::Done);
+    }
+    desk.advance(2_000);
+    let covered: Vec<i64> =
+        desk.take_commits().iter().flat_map(|(_, entries)| entries).map(|entry| entry.offset).collect();
+    assert!(covered.iter().all(|&offset| offset == 0), "old results were counted: {covered:?}");
+}
+
+#[test]
+fn rule_5_a_tier_is_trimmed_below_what_was_committed_and_never_beyond() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.5s", 0);
+    for (id, _) in desk.take_commits() {
+        desk.accept(id);
+    }
+    for offset in 0..3 {
+        desk.arrive_in_tier(0, offset, history(offset));
+    }
+    desk.pass(40);
+    let work = desk.take_work();
+    assert_eq!(work.len(), 3);
+    for work in work.into_iter().take(2) {
+        desk.finish(work, Outcome::Done);
+    }
+    let mut trimmed = Vec::new();
+    for _ in 0..90 {
+        desk.advance(1_000);
+        let others = desk.take_others();
+        for action in others {
+            match action {
+                Action::Trim(_, before) => trimmed.push(before),
+                Action::Commit(id, _) => desk.accept(id),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(trimmed, [2], "once, up to the watermark");
+}
+
+#[test]
+fn rule_9_a_commit_of_many_full_partitions_is_split() {
+    let mut desk = Desk::new(Order::Unordered);
+    for index in 0..400 {
+        let log = Some(LogRange { start: 0, end: 6_000 });
+        let offer = Offer {
+            slot: slot(index),
+            topic: "orders".into(),
+            partition: index as i32,
+            topic_id: None,
+            committed: None,
+            log,
+            known: false,
+        };
+        desk.handle(Event::Offered(vec![offer]));
+        desk.out = Actions::default();
+    }
+    // Every second record of each partition is finished: the map cannot be short.
+    for index in 0..400 {
+        desk.arrive(index, 0..6_000);
+        let mut room = true;
+        while room {
+            let work = desk.take_work();
+            room = !work.is_empty();
+            let done = |work: &Work<Rec>| work.record.0 % 2 == 1;
+            let report = |work: Work<Rec>| {
+                if done(&work) {
+                    Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: 0 }
+                } else {
+                    Finished::Abandoned { ticket: work.ticket, topic: work.topic, class: work.class }
+                }
+            };
+            desk.handle(Event::Finished(work.into_iter().map(report).collect()));
+        }
+    }
+    let (mut largest, mut requests, mut entries) = (0, 0, 0);
+    for _ in 0..600 {
+        for (id, commit) in desk.take_commits() {
+            let bytes = commit.iter().map(|entry| pace::entry_bytes("billing", "orders", &entry.metadata)).sum();
+            largest = largest.max(bytes);
+            requests += 1;
+            entries += commit.len();
+            desk.accept(id);
+        }
+        desk.advance(100);
+    }
+    assert!(largest <= pace::REQUEST_BYTES, "{largest}");
+    assert!(requests > 1 && entries >= 400, "{requests} requests, {entries} entries");
+}
+
+#[test]
+fn rule_11_a_forward_that_is_too_large_becomes_a_dead_letter_by_reference() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.finish(work, Outcome::Retry(reason()));
+    let tier = desk.take_forwards().remove(0);
+    assert_eq!((tier.target, tier.body), (Target::Tier(TIER), Body::Whole));
+    desk.answer(&tier, Err(ForwardError::TooLarge));
+    let letter = desk.take_forwards().remove(0);
+    assert_eq!((letter.target, letter.body), (Target::DeadLetters, Body::Reference));
+    assert!(letter.history.cause.is_some());
+    // Not even that fits: the partition waits, and says so.
+    desk.answer(&letter, Err(ForwardError::TooLarge));
+    let held = |action: &Action| matches!(action, Action::Notice(Notice::Held { why: HoldReason::ForwardRefused, .. }));
+    assert!(desk.take_others().iter().any(held));
+    desk.arrive(0, 1..2);
+    assert!(desk.take_work().is_empty(), "new work of a partition that cannot forward");
+    desk.advance(1_000);
+    let again = desk.take_forwards().remove(0);
+    desk.answer(&again, Ok(()));
+    assert_eq!(desk.take_work().len(), 1, "the partition goes on by itself");
+}
+
+#[test]
+fn rule_14_the_outage_of_one_forward_target_holds_only_its_own_partition() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 2);
+    desk.own(1, "orders", 2);
+    let failing = desk.take_work().into_iter().find(|work| work.ticket.slot == slot(0)).unwrap();
+    desk.finish(failing, Outcome::Dead(Cause::Refused, reason()));
+    let letter = desk.take_forwards().remove(0);
+    desk.answer(&letter, Err(ForwardError::Refused("no leader".into())));
+    assert_eq!(desk.engine.room(slot(0)), 0);
+    assert!(desk.engine.room(slot(1)) > 0);
+    desk.arrive(1, 2..4);
+    assert_eq!(desk.take_work().len(), 2);
+}
+
+#[test]
+fn rule_16_a_repeated_forward_is_finished_without_a_second_run_and_a_snoozed_one_is_not_taken_for_it() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.5s", 0);
+    desk.arrive_in_tier(0, 0, history(7));
+    desk.arrive_in_tier(0, 1, history(7));
+    desk.pass(40);
+    let work = desk.take_work();
+    assert_eq!(work.len(), 1, "a repeat ran");
+    assert!(desk.take_others().contains(&Action::Notice(Notice::Repeated { slot: slot(0), count: 1 })));
+    // Snoozed twice: no attempt is counted, and still each forward is one of its own.
+    let mut work = work;
+    for offset in 2..4 {
+        desk.finish(work.remove(0), Outcome::Snooze(TIER));
+        let forward = desk.take_forwards().remove(0);
+        desk.answer(&forward, Ok(()));
+        desk.arrive_in_tier(0, offset, *forward.history);
+        desk.pass(40);
+        work = desk.take_work();
+        assert_eq!(work.len(), 1, "a snoozed record was taken for a repeat: lost");
+    }
+}
+
+#[test]
+fn rule_16_at_the_deadline_what_was_not_sent_is_purged_and_never_sent_again() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.finish(work, Outcome::Retry(reason()));
+    let forward = desk.take_forwards().remove(0);
+    desk.handle(Event::Revoking { slots: vec![slot(0)], lost: false });
+    assert!(!desk.take_others().contains(&Action::Purge), "what is under way may still be acknowledged");
+    desk.advance(2_000);
+    assert!(desk.take_others().contains(&Action::Purge));
+    desk.advance(2_000);
+    assert!(desk.take_others().contains(&Action::Release(vec![slot(0)])));
+    desk.answer(&forward, Err(ForwardError::Purged));
+    desk.advance(60_000);
+    assert!(desk.take_forwards().is_empty(), "the old owner forwarded after it had let go");
+}
+
+#[test]
+fn rule_17_one_commit_is_outstanding_and_a_repeat_is_built_from_what_is_owned_then() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    desk.own(1, "orders", 1);
+    desk.advance(2_000);
+    let commits = desk.take_commits();
+    assert_eq!(commits.len(), 1);
+    for work in desk.take_work() {
+        desk.finish(work, Outcome::Done);
+    }
+    desk.advance(5_000);
+    assert!(desk.take_commits().is_empty(), "a second commit while one is outstanding");
+    desk.handle(Event::Revoking { slots: vec![slot(1)], lost: true });
+    desk.handle(Event::Committed(commits[0].0, CommitResult::Failed("coordinator moved".into())));
+    desk.advance(5_000);
+    let again = desk.take_commits();
+    let slots: Vec<Slot> = again.iter().flat_map(|(_, entries)| entries).map(|entry| entry.slot).collect();
+    assert_eq!(slots, [slot(0)]);
+    assert_eq!(again[0].1[0].offset, 1, "with what was finished since");
+}
+
+#[test]
+fn rule_17_without_an_acknowledged_commit_for_a_session_nothing_starts_and_nothing_is_forwarded() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 3);
+    let mut work = desk.take_work();
+    desk.advance(10_000);
+    let others = desk.take_others();
+    assert!(others.contains(&Action::Notice(Notice::LeaseExpired)));
+    desk.finish(work.remove(0), Outcome::Retry(reason()));
+    assert!(desk.take_forwards().is_empty(), "forwarded without a lease");
+    desk.arrive(0, 3..5);
+    assert!(desk.take_work().is_empty(), "started without a lease");
+    assert_eq!(desk.engine.room(slot(0)), 0);
+    let id = others.iter().find_map(|action| if let Action::Commit(id, _) = action { Some(*id) } else { None });
+    desk.accept(id.unwrap());
+    // That commit had been sent a session ago: it proves nothing any more. The next one does.
+    assert!(desk.take_work().is_empty());
+    desk.advance(1_000);
+    let (id, _) = desk.take_commits().remove(0);
+    desk.accept(id);
+    assert_eq!((desk.take_work().len(), desk.take_forwards().len()), (2, 1));
+}
+
+#[test]
+fn rule_17_every_partition_is_committed_each_third_of_the_session_also_when_nothing_happens() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 0);
+    let (mut last, mut commits) = (desk.now, 0);
+    for _ in 0..600 {
+        desk.advance(100);
+        for (id, entries) in desk.take_commits() {
+            assert_eq!(entries.len(), 1);
+            commits += 1;
+            last = desk.now;
+            desk.accept(id);
+        }
+        assert!(desk.now.since(last) <= SESSION / 3 + Duration::from_millis(200));
+    }
+    assert!((18..=40).contains(&commits), "{commits} in a minute");
+}
+
+#[test]
+fn rule_23_a_failing_record_keeps_its_key_and_no_other_waits() {
+    let mut desk = Desk::new(Order::ByKey(OnExhausted::Hold));
+    desk.own(0, "orders", 0);
+    let arrival = |offset, lane| Arrival {
+        offset,
+        leader_epoch: 0,
+        appended: Timestamp::default(),
+        lane,
+        record: Rec(offset),
+        lineage: None,
+    };
+    desk.handle(Event::Arrived(slot(0), vec![arrival(0, 1), arrival(1, 1), arrival(2, 2)]));
+    let mut work = desk.take_work();
+    assert_eq!(work.iter().map(|work| work.record.0).collect::<Vec<_>>(), [0, 2]);
+    desk.finish(work.remove(0), Outcome::Retry(reason()));
+    assert!(desk.take_work().is_empty(), "the next of the key overtook");
+    desk.finish(work.remove(0), Outcome::Done);
+    desk.take_others();
+    desk.pass(6);
+    let again = desk.take_work();
+    assert_eq!(again.iter().map(|work| work.record.0).collect::<Vec<_>>(), [0]);
+    desk.finish(again.into_iter().next().unwrap(), Outcome::Retry(reason()));
+    let letter = desk.take_forwards().remove(0);
+    assert_eq!((letter.target, letter.history.cause), (Target::DeadLetters, Some(Cause::Exhausted)));
+    assert!(desk.take_work().is_empty(), "the next of the key ran before the letter was acknowledged");
+    desk.answer(&letter, Ok(()));
+    assert_eq!(desk.take_work()[0].record.0, 1);
+}
+
+#[test]
+fn rule_25_a_record_of_an_unknown_topic_goes_round_or_rests_and_is_not_lost() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.5s", 0);
+    let origin = Origin { topic: Arc::from("refunds"), partition: 0, offset: 3 };
+    desk.arrive_in_tier(0, 0, History { attempts: 1, hop: 1, ..History::new(origin, SourceTime::None) });
+    for _ in 0..1_000 {
+        desk.advance(100);
+        for (id, entries) in desk.take_commits() {
+            assert_eq!(entries[0].offset, 0, "finished, and nobody has handled it");
+            desk.accept(id);
+        }
+    }
+    // The only tier is shorter than 30 s: it rests.
+    assert!(desk.take_work().is_empty() && desk.take_forwards().is_empty());
+}
+
+#[test]
+fn rule_28_a_stop_drains_says_goodbye_and_leaves() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 3);
+    let mut work = desk.take_work();
+    desk.handle(Event::Stop(Duration::from_secs(25)));
+    desk.arrive(0, 3..5);
+    assert!(desk.take_work().is_empty(), "new work in a stop");
+    desk.finish(work.remove(0), Outcome::Done);
+    desk.finish(work.remove(0), Outcome::Retry(reason()));
+    let forward = desk.take_forwards().remove(0);
+    desk.answer(&forward, Ok(()));
+    for (id, entries) in desk.take_commits() {
+        assert_eq!(decoded(&entries[0], "orders").departure, Departure::StillHere);
+        desk.accept(id);
+    }
+    desk.finish(work.remove(0), Outcome::Done);
+    desk.advance(100);
+    let (id, entries) = desk.take_commits().remove(0);
+    assert_eq!((entries[0].offset, decoded(&entries[0], "orders").departure), (3, Departure::LeftWell));
+    assert!(!desk.engine.has_left());
+    desk.accept(id);
+    assert!(desk.take_others().contains(&Action::Leave) && desk.engine.has_left());
+}
+
+#[test]
+fn rule_28_at_the_deadline_of_a_stop_tokens_fire_and_attempts_are_given_up() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.handle(Event::Stop(Duration::from_secs(3)));
+    for (id, _) in desk.take_commits() {
+        desk.accept(id);
+    }
+    desk.advance(2_900);
+    assert!(!desk.take_others().contains(&Action::Hurry(slot(0))));
+    desk.advance(100);
+    assert!(desk.take_others().contains(&Action::Hurry(slot(0))));
+    desk.advance(500);
+    let others = desk.take_others();
+    assert!(others.contains(&Action::Abandon(slot(0))));
+    desk.finish(work, Outcome::Done);
+    let goodbye = others
+        .into_iter()
+        .find_map(|action| if let Action::Commit(_, entries) = action { Some(entries) } else { None });
+    assert_eq!(goodbye.unwrap()[0].offset, 0, "given up is not done");
+}
+
+#[test]
+fn promise_9_results_of_a_lost_assignment_change_nothing() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 2);
+    let mut work = desk.take_work();
+    desk.handle(Event::Revoking { slots: vec![slot(0)], lost: true });
+    assert!(desk.take_others().contains(&Action::Release(vec![slot(0)])));
+    desk.finish(work.remove(0), Outcome::Done);
+    desk.finish(work.remove(0), Outcome::Retry(reason()));
+    desk.advance(20_000);
+    assert!(desk.take_forwards().is_empty() && desk.take_commits().is_empty());
+    // The slots of those attempts are free again.
+    let offer = Offer {
+        slot: Slot { index: 0, generation: 99 },
+        topic: "orders".into(),
+        partition: 0,
+        topic_id: None,
+        committed: None,
+        log: Some(LogRange { start: 0, end: 100 }),
+        known: false,
+    };
+    desk.handle(Event::Offered(vec![offer]));
+    let arrival =
+        |offset| Arrival { offset, leader_epoch: 0, appended: desk.now, lane: 0, record: Rec(offset), lineage: None };
+    let arrivals = (0..100).map(arrival).collect();
+    desk.handle(Event::Arrived(Slot { index: 0, generation: 99 }, arrivals));
+    assert_eq!(desk.take_work().len(), 100);
+}

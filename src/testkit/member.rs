@@ -1,0 +1,144 @@
+//! One member: what a service is made of, on the ports of the simulator.
+
+use crate::{
+    app::HandlerSet,
+    broker::{
+        Source,
+        sim::{Cluster, SimSink, SimSource, trace::ProcessId},
+    },
+    record::Meter,
+    runtime::{
+        Notices, Permits,
+        blocking::BlockingThreads,
+        crew::{Crew, Workplace},
+        driver::{Driver, Parts, TopicPlan},
+    },
+    topic::Registered,
+};
+use retrial_core::{
+    engine::{CommitConfig, Engine, EngineConfig, TopicConfig},
+    naming::{GroupNames, OwnTopic},
+    start::StartAt,
+    time::Timestamp,
+};
+use std::{
+    rc::Rc,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+use tokio::runtime::Handle;
+
+/// Bytes of records that a member may hold.
+const MEMORY: usize = 1 << 20;
+
+/// How a member is set up, besides its handlers.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) session: Duration,
+    pub(crate) revoke_drain: Duration,
+    pub(crate) commit: CommitConfig,
+}
+
+/// A member that is running.
+pub(super) struct Member {
+    pub(super) process: ProcessId,
+    pub(super) driver: Driver<SimSource, SimSink>,
+    permits: Arc<Permits>,
+    /// When its next turn is due by itself, by the broker's clock.
+    pub(super) due: Option<Timestamp>,
+}
+
+impl Member {
+    /// Joins the group. Must be called within the runtime that handlers run on.
+    pub(super) fn start(cluster: &Cluster, process: ProcessId, app: HandlerSet, setup: &Setup, seed: u64) -> Self {
+        let HandlerSet { names, ladder, topics } = app;
+        let (meter, permits) = (Arc::new(Meter::default()), Arc::new(Permits::new()));
+        let source = SimSource::join(cluster, process, names.group(), wanted(&names, &topics), Arc::clone(&meter));
+        let sink = SimSink::open(cluster, process, Rc::new(names.clone()));
+        let group: Arc<str> = names.group().into();
+        let (reports, reported) = mpsc::channel();
+        let engine = Engine::new(engine_config(&names, ladder, &topics, setup, seed), names);
+        let handlers: Arc<[Registered]> = topics.into();
+        let place = Workplace {
+            handlers: Arc::clone(&handlers),
+            group: Arc::clone(&group),
+            permits: Arc::clone(&permits),
+            reports,
+            waker: source.waker(),
+            threads: Arc::new(BlockingThreads::new(1)),
+        };
+        let limits = handlers.iter().map(|topic| (topic.topic.clone(), topic.settings.concurrency));
+        let plan = |topic: &Registered| TopicPlan { name: topic.topic.clone(), order: topic.settings.order, crew: 0 };
+        let parts = Parts {
+            engine,
+            source,
+            sink,
+            crews: vec![Crew::start(0, 2, &Handle::current(), &place)],
+            topics: handlers.iter().map(plan).collect(),
+            reports: reported,
+            // Its forwards tell the broker's clock; there is no control topic that is written at the start.
+            samples: mpsc::channel().1,
+            permits: Arc::clone(&permits),
+            meter,
+            memory: MEMORY,
+            notices: Notices::new(Arc::clone(&group), limits.collect::<Vec<_>>()),
+            group,
+            session_timeout: setup.session,
+            // The simulated group remembers by itself what it has committed.
+            mark: Box::new(|_, _, _| {}),
+        };
+        Self { process, driver: Driver::new(parts), permits, due: Some(cluster.now()) }
+    }
+
+    /// Turns until there is nothing to do at this time; whether there was anything.
+    pub(super) fn turn(&mut self, cluster: &Cluster) -> bool {
+        let local = cluster.local(self.process);
+        let turn = self.driver.turn(local);
+        // Its clock may differ from the broker's; a wait is as long by either.
+        self.due = turn.wake_at.map(|at| cluster.now().after(at.since(local)));
+        turn.busy
+    }
+
+    /// The process is gone: what its tasks had not begun, they do not begin any more.
+    pub(super) fn vanish(self) {
+        self.permits.end_lease();
+    }
+}
+
+/// The source topics, and every tier, configured or not (RULES 4).
+fn wanted(names: &GroupNames, topics: &[Registered]) -> impl Fn(&str) -> bool + 'static {
+    let sources: Vec<Arc<str>> = topics.iter().map(|topic| topic.topic.clone()).collect();
+    let names = names.clone();
+    move |topic| {
+        let tier = matches!(names.parse(topic), Some(OwnTopic::Tier(_)));
+        tier || sources.iter().any(|source| **source == *topic)
+    }
+}
+
+fn engine_config(
+    names: &GroupNames,
+    ladder: retrial_core::ladder::Ladder,
+    topics: &[Registered],
+    setup: &Setup,
+    seed: u64,
+) -> EngineConfig {
+    let topic = |topic: &Registered| TopicConfig {
+        name: topic.topic.clone(),
+        concurrency: topic.settings.concurrency,
+        order: topic.settings.order,
+        retry: topic.settings.retry.clone(),
+    };
+    let topics: Vec<TopicConfig> = topics.iter().map(topic).collect();
+    EngineConfig {
+        group: names.group().to_owned(),
+        ladder,
+        service_limit: topics.iter().map(|topic| topic.concurrency).sum(),
+        topics,
+        session_timeout: setup.session,
+        commit: setup.commit,
+        revoke_drain: setup.revoke_drain,
+        memory: MEMORY,
+        start_at: StartAt::Unset,
+        seed,
+    }
+}
