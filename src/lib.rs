@@ -5,8 +5,11 @@
 
 #![deny(unsafe_code)]
 
+pub mod admin;
 mod app;
 mod broker;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod clock;
 mod error;
 mod extract;
@@ -25,7 +28,8 @@ mod topic;
 
 pub use app::{App, HandlerSet};
 pub use broker::kafka::{
-    EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, PropertyError, SourceError, TopicsError, Unreachable, Unusable,
+    EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, PositionsError, PropertyError, SourceError, TopicsError,
+    Unreachable, Unusable,
 };
 pub use bytes::Bytes;
 pub use error::{BuildError, Mistake, TopicMistake};
@@ -42,7 +46,7 @@ pub use retrial_core::{
     history::SourceTime,
     id::Origin,
     ladder::LadderError,
-    naming::{NameError, OwnTopic},
+    naming::{GroupNames, NameError, OwnTopic},
     order::{OnExhausted, Order},
     outcome::{Cause, Outcome, Reason},
     start::{OldBacklog, StartAt},
@@ -51,3 +55,8 @@ pub use retrial_core::{
 pub use retry::{Retry, hours, mins, secs};
 pub use service::{Running, Service, ServiceError, Settings};
 pub use topic::{Handler, blocking, handler};
+
+/// Compiles what the README shows.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

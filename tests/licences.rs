@@ -34,7 +34,7 @@ fn every_dependency_is_permissive() {
 fn refusal(package: &Value) -> Option<String> {
     let name = package["name"].as_str().unwrap_or_default();
     let licence = package["license"].as_str().unwrap_or("no licence");
-    let is_good = Expression::new(licence).is_permissive() || OTHERS.contains(&(name, licence));
+    let is_good = Expression::new(licence).permits() || OTHERS.contains(&(name, licence));
     (!is_good).then(|| format!("{name} {}: {licence}", package["version"].as_str().unwrap_or_default()))
 }
 
@@ -83,7 +83,7 @@ impl<'a> Expression<'a> {
     }
 
     /// What is not an expression is not permissive.
-    fn is_permissive(mut self) -> bool {
+    fn permits(mut self) -> bool {
         let is_permissive = self.any();
         is_permissive && self.at == self.words.len()
     }
@@ -128,7 +128,7 @@ impl<'a> Expression<'a> {
 
 #[test]
 fn expressions_are_read_as_spdx_means_them() {
-    let is_permissive = |text| Expression::new(text).is_permissive();
+    let is_permissive = |text| Expression::new(text).permits();
     for good in [
         "MIT",
         "MIT/Apache-2.0",

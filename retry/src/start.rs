@@ -179,7 +179,7 @@ pub struct Backlog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this group is new and would begin with about {records} records, the oldest of {oldest}; \
-     say where to start: earliest, latest, or a time"
+     say where to start with `start_at`: earliest, latest, or an offset"
 )]
 pub struct OldBacklog {
     /// Records in all partitions.

@@ -1,5 +1,7 @@
 //! Rules of the design, each as the sequence of events that it closes, on the whole engine.
 
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
+
 use retrial_core::{
     engine::{CommitConfig, Engine, EngineConfig, TopicConfig},
     event::*,
@@ -191,6 +193,30 @@ fn rule_2_a_log_that_was_cut_starts_over_and_old_results_finish_nothing_of_it() 
 }
 
 #[test]
+fn rule_2_a_tier_that_was_cut_forgets_which_forwards_it_saw_so_that_none_counts_as_repeated() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.5s", 0);
+    desk.arrive_in_tier(0, 0, history(6));
+    desk.arrive_in_tier(0, 1, history(7));
+    desk.pass(6);
+    let old = desk.take_work();
+    assert_eq!(old.len(), 2);
+    desk.handle(Event::OutOfRange(slot(0), LogRange { start: 0, end: 1 }));
+    // The same forward stands in what is left of the log, and nobody has finished it.
+    desk.arrive_in_tier(0, 0, history(7));
+    desk.pass(6);
+    assert_eq!(desk.take_work().len(), 1, "the record was taken for a repeated one and lost");
+}
+
+#[test]
+fn rule_2_a_log_that_was_cut_and_has_grown_past_us_starts_over_too() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 10);
+    desk.handle(Event::OutOfRange(slot(0), LogRange { start: 3, end: 12 }));
+    assert!(desk.take_others().contains(&Action::Start { slot: slot(0), offset: 3 }));
+}
+
+#[test]
 fn rule_5_a_tier_is_trimmed_below_what_was_committed_and_never_beyond() {
     let mut desk = Desk::new(Order::Unordered);
     desk.own(0, "billing.retry.5s", 0);
@@ -289,8 +315,13 @@ fn rule_11_a_forward_that_is_too_large_becomes_a_dead_letter_by_reference() {
     assert!(desk.take_others().iter().any(held));
     desk.arrive(0, 1..2);
     assert!(desk.take_work().is_empty(), "new work of a partition that cannot forward");
+    // The next time, too, a reference is only what is left when the record itself does not fit.
     desk.advance(1_000);
+    let whole = desk.take_forwards().remove(0);
+    assert_eq!((whole.target, whole.body), (Target::DeadLetters, Body::Whole));
+    desk.answer(&whole, Err(ForwardError::TooLarge));
     let again = desk.take_forwards().remove(0);
+    assert_eq!(again.body, Body::Reference);
     desk.answer(&again, Ok(()));
     assert_eq!(desk.take_work().len(), 1, "the partition goes on by itself");
 }

@@ -300,6 +300,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
                     self.parts.permits.close(*slot);
                     self.owned.remove(slot);
                 }
+                self.parts.notices.released(&slots);
                 self.parts.source.release(&slots);
             }
             Action::Hurry(slot) => self.command(|| Command::Hurry(slot)),

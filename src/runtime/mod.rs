@@ -16,6 +16,8 @@ pub(crate) mod driver;
 mod notices;
 mod permit;
 mod running;
+#[cfg(test)]
+mod tests;
 pub(crate) mod turning;
 mod worker;
 

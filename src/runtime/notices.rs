@@ -1,15 +1,18 @@
 //! What people get to see of the engine's decisions: one line per change of state, and counters per batch.
 //!
-//! Nothing here is per record at the default log level; a dead letter is a change of state and has its line.
+//! Nothing here is a line per record at the default log level.
 
 use super::crew::Report;
 use crate::metrics::{GroupCounters, TopicCounters, dead_letters, held_partitions};
 use retrial_core::{
-    event::{CommitResult, Finished, Notice, Offer},
+    event::{CommitResult, Finished, HoldReason, Notice, Offer},
     id::{Slot, TopicIndex},
-    outcome::Outcome,
+    outcome::{Cause, Outcome},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use tracing::{debug, error, info, warn};
 
 /// Says and counts what happens in one group member.
@@ -18,6 +21,10 @@ pub(crate) struct Notices {
     topics: Vec<(Arc<str>, TopicCounters)>,
     counters: GroupCounters,
     places: HashMap<Slot, (Arc<str>, i32)>,
+    /// Partitions that take nothing, as the gauge has them.
+    held: Vec<(Slot, HoldReason)>,
+    /// Dead letters since they were last told: how many, and the last kind of failure.
+    untold: BTreeMap<(TopicIndex, Cause), (u64, String)>,
 }
 
 impl Notices {
@@ -28,7 +35,14 @@ impl Notices {
             (topic, counters)
         };
         let topics = topics.into_iter().map(counted).collect();
-        Self { group, topics, counters: GroupCounters::new(), places: HashMap::new() }
+        Self {
+            group,
+            topics,
+            counters: GroupCounters::new(),
+            places: HashMap::new(),
+            held: Vec::new(),
+            untold: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn owned(&mut self, offer: &Offer) {
@@ -41,10 +55,17 @@ impl Notices {
         info!(group = &*self.group, partitions = slots.len(), lost, "partitions revoked");
     }
 
+    /// Partitions were given up.
+    pub(crate) fn released(&mut self, slots: &[Slot]) {
+        self.let_go(|(slot, _)| slots.contains(slot));
+        slots.iter().for_each(|slot| drop(self.places.remove(slot)));
+    }
+
     /// A commit ended; with it the memory gauge is brought up to date.
     pub(crate) fn committed(&mut self, result: &CommitResult, held: usize, limit: usize) {
         self.counters.buffer_bytes.set(held as f64);
         self.counters.buffer_limit.set(limit as f64);
+        self.tell_buried();
         if let CommitResult::Rebalancing = result {
             debug!(group = &*self.group, "commit refused while the group rebalances; it is repeated");
         }
@@ -94,65 +115,87 @@ impl Notices {
     pub(crate) fn notice(&mut self, notice: &Notice) {
         let group = &*self.group;
         match notice {
-            Notice::MetadataIgnored { slot, why } => {
-                let (topic, partition) = self.place(*slot);
-                warn!(
-                    group,
-                    topic,
-                    partition,
-                    "commit metadata is not ours or is damaged ({why}): no record is skipped because of it"
-                );
-            }
-            Notice::RecordsGone { slot, from, to } => {
-                let (topic, partition) = self.place(*slot);
-                error!(
-                    group,
-                    topic,
-                    partition,
-                    from,
-                    to,
-                    records = to - from,
-                    "records are gone before they were handled"
-                );
-            }
-            Notice::Held { slot, why, detail } => {
-                let (topic, partition) = self.place(*slot);
-                held_partitions(topic, why.as_str()).increment(1.0);
-                error!(group, topic, partition, reason = why.as_str(), "partition takes nothing: {detail}");
-            }
-            Notice::Resumed { slot, why } => {
-                let (topic, partition) = self.place(*slot);
-                held_partitions(topic, why.as_str()).decrement(1.0);
-                info!(group, topic, partition, reason = why.as_str(), "partition takes records again");
-            }
-            Notice::Buried { topic, cause, kind } => {
-                let topic = self.topic(*topic);
-                dead_letters(topic, cause.as_str()).increment(1);
-                warn!(group, topic, cause = cause.as_str(), kind, "record is in the dead letters");
-            }
+            Notice::Buried { topic, cause, kind } => self.buried(*topic, *cause, kind),
             Notice::Lateness { tier, late } => self.counters.lateness(*tier).record(late.as_secs_f64()),
             Notice::Repeated { count, .. } => self.counters.redone.increment(u64::from(*count)),
             Notice::LeaseExpired => {
-                error!(group, "no commit was acknowledged for a session: nothing starts until one is")
+                error!(group, "no commit was acknowledged for a session: nothing starts until one is");
             }
             Notice::LeaseRenewed => info!(group, "commits are acknowledged again"),
             Notice::CommitFailed(why) => warn!(group, "commit failed and is repeated: {why}"),
             Notice::Discarded { topic, why } => {
-                let topic = usize::from(topic.0);
-                if let Some((name, counters)) = self.topics.get(topic) {
+                if let Some((name, counters)) = self.topics.get(usize::from(topic.0)) {
                     counters.discarded.increment(1);
                     debug!(group, topic = &**name, why, "record discarded");
                 }
             }
             Notice::TopicHeld { topic, delay } => {
-                warn!(
-                    group,
-                    topic = self.topic(*topic),
-                    seconds = delay.as_secs_f64(),
-                    "topic is held: it takes nothing new"
-                );
+                let seconds = delay.as_secs_f64();
+                warn!(group, topic = self.topic(*topic), seconds, "topic is held: it takes nothing new");
             }
-            other => debug!(group, "{other:?}"),
+            other => self.of_partition(other),
         }
+    }
+
+    fn of_partition(&mut self, notice: &Notice) {
+        match notice {
+            Notice::MetadataIgnored { slot, why } => {
+                let (group, (topic, partition)) = (&*self.group, self.place(*slot));
+                warn!(group, topic, partition, "commit metadata is not used ({why}): no record is skipped for it");
+            }
+            Notice::RecordsGone { slot, from, to } => {
+                let (group, (topic, partition), records) = (&*self.group, self.place(*slot), to - from);
+                error!(group, topic, partition, from, to, records, "records are gone before they were handled");
+            }
+            Notice::LogCut { slot, committed, end } => {
+                let (group, (topic, partition)) = (&*self.group, self.place(*slot));
+                error!(group, topic, partition, committed, end, "the log was cut: what is left of it runs again");
+            }
+            Notice::Held { slot, why, detail } => {
+                let (group, (topic, partition)) = (&*self.group, self.place(*slot));
+                held_partitions(topic, why.as_str()).increment(1.0);
+                error!(group, topic, partition, reason = why.as_str(), "partition takes nothing: {detail}");
+                self.held.push((*slot, *why));
+            }
+            Notice::Resumed { slot, why } => {
+                let (group, (topic, partition)) = (&*self.group, self.place(*slot));
+                info!(group, topic, partition, reason = why.as_str(), "partition takes records again");
+                self.let_go(|held| *held == (*slot, *why));
+            }
+            other => debug!(group = &*self.group, "{other:?}"),
+        }
+    }
+
+    /// Takes partitions out of the gauge of held ones.
+    fn let_go(&mut self, gone: impl Fn(&(Slot, HoldReason)) -> bool) {
+        for (slot, why) in std::mem::take(&mut self.held) {
+            if gone(&(slot, why)) {
+                held_partitions(self.place(slot).0, why.as_str()).decrement(1.0);
+            } else {
+                self.held.push((slot, why));
+            }
+        }
+    }
+
+    /// Dead letters are counted one by one and told together, with the last kind of failure: a bad deploy may bury
+    /// thousands a second.
+    fn buried(&mut self, topic: TopicIndex, cause: Cause, kind: &str) {
+        dead_letters(self.topic(topic), cause.as_str()).increment(1);
+        let untold = self.untold.entry((topic, cause)).or_default();
+        untold.0 += 1;
+        kind.clone_into(&mut untold.1);
+    }
+
+    fn tell_buried(&mut self) {
+        for ((topic, cause), (records, kind)) in std::mem::take(&mut self.untold) {
+            let (group, topic, cause) = (&*self.group, self.topic(topic), cause.as_str());
+            warn!(group, topic, cause, records, last_kind = kind, "records are in the dead letters");
+        }
+    }
+}
+
+impl Drop for Notices {
+    fn drop(&mut self) {
+        self.tell_buried();
     }
 }

@@ -17,7 +17,6 @@ use crate::{
     },
     topic::Registered,
 };
-use rdkafka::ClientConfig;
 use retrial_core::{
     engine::{Engine, EngineConfig, TopicConfig},
     ladder::Ladder,
@@ -64,7 +63,7 @@ pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Resu
     let found = kafka::prepare(&cluster, &order)?;
     let marks = kafka::read_marks(&kafka.connection(), &names.control(), READ_CONTROL)?;
     if marks.is_empty() && cluster.has_settings() {
-        refuse_old_backlog(&kafka.connection(), &found, settings.start_at)?;
+        refuse_old_backlog(&kafka, names.group(), &found, settings.start_at)?;
     }
     let summary = summary(&names, &topics, &found, &marks, &ladder);
     summary.iter().for_each(|line| tracing::info!(group = names.group(), "{line}"));
@@ -73,8 +72,10 @@ pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Resu
 }
 
 /// A group that has read nothing must not run through months of records because nobody thought of it (RULES 6).
+/// One that another tool has committed for is not new: it goes on where that was.
 fn refuse_old_backlog(
-    connection: &ClientConfig,
+    kafka: &Kafka,
+    group: &str,
     found: &kafka::Prepared,
     start_at: StartAt,
 ) -> Result<(), ServiceError> {
@@ -83,15 +84,20 @@ fn refuse_old_backlog(
     }
     let now = clock::now();
     let young = now.shifted(-i64::try_from(start::OLD.as_millis()).unwrap_or(i64::MAX));
+    let connection = kafka.connection();
     let mut backlogs = Vec::new();
     for source in &found.sources {
         for partition in 0..source.partitions {
             let limit = Duration::from_secs(10);
-            let backlog = kafka::backlog(connection, &source.name, partition, young, limit)?;
+            let backlog = kafka::backlog(&connection, &source.name, partition, young, limit)?;
             backlogs.push(start::Backlog { records: backlog.older.unsigned_abs(), oldest: backlog.oldest });
         }
     }
-    Ok(start::refuse_old_backlog(backlogs, start_at, now)?)
+    let Err(refusal) = start::refuse_old_backlog(backlogs, start_at, now) else { return Ok(()) };
+    let sources = found.sources.iter();
+    let partitions: Vec<(String, i32)> =
+        sources.flat_map(|source| (0..source.partitions).map(|partition| (source.name.clone(), partition))).collect();
+    if kafka::has_committed(kafka, group, &partitions)? { Ok(()) } else { Err(refusal.into()) }
 }
 
 /// What a person wants to know at the start, a line each.
@@ -189,7 +195,7 @@ fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, Service
         + found.tiers.iter().map(|tier| tier.partitions).sum::<i32>();
     let config = kafka.properties.consumer(names.group(), usize::try_from(partitions).unwrap_or(1), settings.memory)?;
     let sources = found.sources.iter().map(|topic| topic.name.clone());
-    let topics = sources.chain(found.tiers.iter().map(|tier| tier.name.clone())).collect();
+    let topics = sources.chain([any_tier(names)]).collect();
     let ids = Arc::clone(cluster);
     let topic_id = move |topic: &str| ids.topic_ids(&[topic]).ok().and_then(|ids| ids.get(topic).copied());
     let marked: HashMap<String, Option<[u8; 16]>> =
@@ -201,6 +207,13 @@ fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, Service
     };
     let setup = SourceSetup { config, topics, meter, topic_id: Arc::new(topic_id), known: Arc::new(known) };
     Ok(KafkaSource::new(setup)?)
+}
+
+/// Subscribes to every tier that exists or comes to exist, configured or not (RULES 4): another build of this service
+/// may make one, and be gone before it is empty. A pattern in librdkafka's and the broker's syntax; what it matches and
+/// the engine does not know is offered and never read.
+fn any_tier(names: &GroupNames) -> String {
+    format!(r"^{}\.retry\.[0-9]+[smh]$", names.stem().replace('.', r"\."))
 }
 
 fn sink(prepared: &Prepared, waker: crate::broker::Waker) -> Result<KafkaSink, ServiceError> {
@@ -225,7 +238,8 @@ fn marker(prepared: &Prepared, samples: mpsc::Sender<ClockSample>) -> Result<Opt
     let sampled = move |sample| {
         let _ = samples.send(sample);
     };
-    let marker = Marker::start(&prepared.kafka.connection(), prepared.names.control(), tell, sampled);
+    let (connection, control) = (prepared.kafka.connection(), prepared.names.control());
+    let marker = Marker::start(&connection, control, prepared.cluster.has_settings(), tell, sampled);
     Ok(Some(marker.map_err(ServiceError::Thread)?))
 }
 

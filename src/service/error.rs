@@ -1,6 +1,6 @@
 //! Why a service does not start, or ended.
 
-use crate::broker::kafka::{PropertyError, SourceError, TopicsError, Unreachable};
+use crate::broker::kafka::{PositionsError, PropertyError, SourceError, TopicsError, Unreachable};
 use retrial_core::start::OldBacklog;
 
 /// Why a service does not start, or ended.
@@ -19,6 +19,9 @@ pub enum ServiceError {
     /// A new group would begin with old records, and nobody said that it should.
     #[error(transparent)]
     OldBacklog(#[from] OldBacklog),
+    /// What the group has committed could not be read.
+    #[error(transparent)]
+    Positions(#[from] PositionsError),
     /// The embedded broker did not start.
     #[error(transparent)]
     Embedded(#[from] crate::broker::kafka::EmbeddedError),

@@ -68,16 +68,18 @@ impl Service {
     /// # Errors
     /// [`ServiceError::Broken`] if the client is broken for good: fenced, forbidden, or fatal.
     pub async fn run_until_signal(self) -> Result<(), ServiceError> {
+        // Listened to from here on, so that no signal falls between two ears.
+        let mut signals = Signals::listen();
         let mut running = self.start()?;
         tokio::select! {
             ended = running.ended() => return ended,
-            () = next_signal() => {}
+            () = signals.next() => {}
         }
         tracing::info!("stopping: taking nothing new, finishing what runs; signal again to leave at once");
         running.stop();
         tokio::select! {
             ended = running.ended() => ended,
-            () = next_signal() => {
+            () = signals.next() => {
                 running.stop_now();
                 running.ended().await
             }
@@ -179,21 +181,39 @@ impl Drop for Running {
     }
 }
 
+/// What asks the process to end: SIGTERM and SIGINT, or Ctrl-C.
 #[cfg(unix)]
-async fn next_signal() {
-    use signal::unix::{SignalKind, signal};
-    // A process that cannot hear signals is ended by them, which is safe: nothing that was not finished is committed.
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+struct Signals(Option<(signal::unix::Signal, signal::unix::Signal)>);
+
+#[cfg(unix)]
+impl Signals {
+    /// A process that cannot hear signals is ended by them, which is safe: nothing that was not finished is committed.
+    fn listen() -> Self {
+        use signal::unix::{SignalKind, signal};
+        Self(signal(SignalKind::terminate()).ok().zip(signal(SignalKind::interrupt()).ok()))
+    }
+
+    async fn next(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn next_signal() {
-    if signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -8,12 +8,7 @@ use crate::{
     app::HandlerSet,
     broker::{
         Waker,
-        sim::{
-            Cluster, Timing, TopicSettings,
-            faults::Faults,
-            log::Message,
-            random::Random,
-        },
+        sim::{Cluster, Timing, TopicSettings, faults::Faults, log::Message, random::Random},
     },
 };
 use retrial_core::{engine::CommitConfig, naming::GroupNames, time::Timestamp};

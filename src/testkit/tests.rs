@@ -2,7 +2,7 @@
 
 use super::{Simulation, Witness};
 use crate::{
-    App, Attempt, Failure, Order, OnExhausted, Outcome, Retry,
+    App, Attempt, Failure, OnExhausted, Order, Outcome, Retry,
     broker::sim::{
         check::{Terms, judge, latest, redone, unfinished},
         faults::{Fault, Faults},
@@ -83,10 +83,12 @@ fn keep_quiet_of_handlers() {
     });
 }
 
-/// Faults of this seed that fit a runtime: the clocks of tokio, which the lease uses too, cannot stand still for one
-/// process alone.
+/// Faults of this seed that fit. The clocks of tokio, which the lease uses too, cannot stand still for one process
+/// alone. And when a topic is made anew, the last commit of its predecessor may be stored after it, by name: once the
+/// new log has grown past that offset nobody can tell (see `retrial_core::start`).
 fn drawn(seed: u64, destructive: bool) -> Faults {
-    Faults::drawn(&mut Random::new(seed), destructive).with(Fault::ClockStood, 0)
+    let faults = Faults::drawn(&mut Random::new(seed), destructive);
+    faults.with(Fault::ClockStood, 0).with(Fault::TopicRecreated, 0)
 }
 
 /// A run with faults, then time to finish in peace.
@@ -102,11 +104,17 @@ fn lived_through(seed: u64, faults: Faults, order: Order) -> Simulation {
     let terms = terms(&simulation, order != Order::unordered());
     let trace = simulation.cluster.trace();
     if let Some(first) = judge(&trace, &terms).first() {
-        let story = trace.story(first.at, 60, |event| !matches!(event, Event::Appended { .. } | Event::Delivered { .. }));
+        let story =
+            trace.story(first.at, 60, |event| !matches!(event, Event::Appended { .. } | Event::Delivered { .. }));
         panic!("seed {seed}: {first}\n{story}");
     }
     let left = unfinished(&trace, &terms);
-    assert!(left.is_empty(), "seed {seed}: {} records are unfinished, the first is {}", left.len(), left[0]);
+    if let Some(first) = left.first() {
+        let place = format!("{:?}", first.place);
+        let about = |event: &Event| format!("{event:?}").contains(&place) && !matches!(event, Event::CommitSent { .. });
+        let story = trace.story(trace.entries().len() - 1, 40, about);
+        panic!("seed {seed}: {} records are unfinished, the first is {first}\n{story}", left.len());
+    }
     drop(trace);
     simulation
 }
@@ -122,7 +130,11 @@ fn in_peace_everything_is_done_once_and_in_time() {
 #[test]
 fn whatever_goes_wrong_the_promises_hold() {
     for seed in seeds(0..30) {
-        lived_through(seed, drawn(seed, false), if seed % 2 == 0 { Order::unordered() } else { Order::by_key(OnExhausted::Dead) });
+        lived_through(
+            seed,
+            drawn(seed, false),
+            if seed % 2 == 0 { Order::unordered() } else { Order::by_key(OnExhausted::Dead) },
+        );
     }
 }
 
@@ -136,6 +148,86 @@ fn what_is_destroyed_is_not_called_lost() {
 /// These seeds, or those that `RETRIAL_SEEDS` names, as in `100..2000`.
 fn seeds(usual: std::ops::Range<u64>) -> std::ops::Range<u64> {
     let named = std::env::var("RETRIAL_SEEDS").ok();
-    let parsed = named.as_deref().and_then(|text| text.split_once("..")).and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    let parsed = named
+        .as_deref()
+        .and_then(|text| text.split_once(".."))
+        .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     parsed.unwrap_or(usual)
+}
+
+#[test]
+fn one_seed_is_one_trace() {
+    for seed in [3, 4] {
+        let (one, other) = (
+            lived_through(seed, drawn(seed, false), Order::unordered()),
+            lived_through(seed, drawn(seed, false), Order::unordered()),
+        );
+        assert!(*one.cluster.trace() == *other.cluster.trace(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_crash_repeats_little_and_loses_nothing() {
+    let faults = Faults::none().with(Fault::Crash, 20);
+    let simulation = lived_through(5, faults, Order::unordered());
+    let (trace, terms) = (simulation.cluster.trace(), terms(&simulation, false));
+    let redone = redone(&trace, &terms);
+    assert!(simulation.cluster.counted(Fault::Crash) > 3 && redone.records > 0, "{redone:?}");
+    // A second of work, and what was in flight.
+    assert!(redone.uncovered_at_death < 40, "{redone:?}");
+}
+
+/// Members come and go: nothing is run twice, since everyone leaves well.
+#[test]
+fn who_leaves_well_leaves_nothing_to_repeat() {
+    let simulation = virtual_time(async {
+        let mut simulation = Simulation::new(6, 2, &[("orders", 6)], Faults::none(), app(Order::unordered()));
+        let mut work = messages(6, 300);
+        simulation.run(MINUTE, "orders", work.split_off(200)).await;
+        simulation.join();
+        simulation.run(MINUTE, "orders", work.split_off(100)).await;
+        simulation.stop(0, secs(25));
+        simulation.run(MINUTE, "orders", work).await;
+        simulation.run(3 * MINUTE, "orders", Vec::new()).await;
+        simulation
+    });
+    let (trace, terms) = (simulation.cluster.trace(), terms(&simulation, false));
+    assert_eq!(judge(&trace, &terms), []);
+    assert_eq!(unfinished(&trace, &terms), []);
+    assert_eq!(redone(&trace, &terms).records, 0);
+    let left = trace.events().filter(|event| matches!(event, Event::Left { .. })).count();
+    assert_eq!(left, 1);
+}
+
+/// Every cause for which a record is buried, and the records that others sent: each ends where it must.
+#[test]
+fn every_record_ends_where_its_handler_said() {
+    let simulation = lived_through(7, Faults::none(), Order::unordered());
+    let trace = simulation.cluster.trace();
+    let landed = |topic: &str| {
+        let in_topic = |event: &&Event| matches!(event, Event::Appended { place, .. } if *place.topic == *topic);
+        trace.events().filter(in_topic).count()
+    };
+    let asked =
+        |word: &str| messages(7, 400).iter().filter(|message| message.body.as_deref() == Some(word.as_bytes())).count();
+    assert!(asked("fail 9") > 0 && asked("dead") > 0);
+    assert_eq!(landed("billing.dlq"), asked("fail 9") + asked("dead"));
+    assert!(landed("billing.retry.5s") >= asked("fail 9") + asked("panic 1"));
+}
+
+/// Writes that land twice: the producer breaks between a write and its acknowledgement, or the process does.
+#[test]
+fn a_repeated_forward_runs_once() {
+    for seed in seeds(20..26) {
+        let simulation = lived_through(seed, Faults::none().with(Fault::ProducerReplaced, 2_000), Order::unordered());
+        assert!(simulation.cluster.counted(Fault::ProducerReplaced) > 0);
+    }
+}
+
+/// A run of finished offsets that reaches across the start that retention gave the log was once forgotten.
+#[test]
+fn a_log_that_begins_later_than_the_commit_keeps_what_is_finished() {
+    for seed in [1045, 1061, 1093] {
+        lived_through(seed, drawn(seed, true).with(Fault::Retention, 5_000), Order::unordered());
+    }
 }

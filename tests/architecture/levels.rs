@@ -21,11 +21,11 @@ pub(crate) const LAYOUTS: &[Layout] = &[
     Layout {
         root: "src",
         levels: &[
-            &["error", "metrics", "reason", "retry"],
+            &["clock", "error", "metrics", "reason", "retry"],
             &["record", "config"],
             &["broker", "extract"],
-            &["broker::kafka", "broker::sim", "handler", "admin"],
-            &["layer"],
+            &["broker::kafka", "broker::sim", "handler"],
+            &["admin", "layer"],
             &["topic"],
             &["app"],
             &["runtime"],
@@ -72,14 +72,8 @@ pub(crate) const KNOWN_IMPORTS: &[Known] = &[Known {
     why: "a macro that spells out tuples, for handlers and their arguments alike",
 }];
 
-pub(crate) const KNOWN_RESERVED: &[Known] = &[
-    Known {
-        file: "src/service/assembly.rs",
-        named: "rdkafka",
-        why: "hands the client's settings from one part of the adapter to another",
-    },
-    Known { file: "retry/src/engine/partition.rs", named: "std::collections::HashSet", why: "never iterated" },
-];
+pub(crate) const KNOWN_RESERVED: &[Known] =
+    &[Known { file: "retry/src/engine/partition.rs", named: "std::collections::HashSet", why: "never iterated" }];
 
 /// Paths outside the crate that only some files may name, and none of the others.
 pub(crate) struct Reserved {

@@ -68,6 +68,10 @@ impl<R: Payload> Engine<R> {
     }
 
     pub(super) fn check_lease(&mut self, now: Timestamp, out: &mut Actions<R>) {
+        if self.commit.under_way.as_ref().is_some_and(|commit| later(commit.sent, PATIENCE) <= now) {
+            let silent = self.commit.under_way.take();
+            self.commit_again(now, &silent.map(|commit| commit.entries).unwrap_or_default());
+        }
         if self.partitions.iter().all(Option::is_none) {
             self.commit.alive = None;
             self.commit.expired = false;
@@ -77,10 +81,6 @@ impl<R: Payload> Engine<R> {
         if over && !self.commit.expired {
             self.commit.expired = true;
             Self::notice(out, Notice::LeaseExpired);
-        }
-        if self.commit.under_way.as_ref().is_some_and(|commit| later(commit.sent, PATIENCE) <= now) {
-            let silent = self.commit.under_way.take();
-            self.commit_again(now, &silent.map(|commit| commit.entries).unwrap_or_default());
         }
     }
 

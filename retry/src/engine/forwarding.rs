@@ -100,6 +100,8 @@ impl<R: Payload> Engine<R> {
     fn too_large(&mut self, now: Timestamp, id: ForwardId, out: &mut Actions<R>) {
         let Some(pending) = self.forwards.get_mut(&id) else { return };
         if pending.forward.body == Body::Reference {
+            // The limit may be raised meanwhile, and the record itself is worth more than a reference to it.
+            pending.forward.body = Body::Whole;
             let error = ForwardError::Refused("not even a reference to the record fits into the topic".into());
             return self.refused(now, id, &error, out);
         }

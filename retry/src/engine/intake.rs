@@ -41,7 +41,10 @@ impl<R: Payload> Engine<R> {
             Start::Held(_) => (0, Phase::Unplaced),
         };
         let trusted = offer.committed.as_ref().filter(|_| start.keeps_ledger());
-        let finished = trusted.map(|_| self.restored(&offer, out)).unwrap_or_default();
+        // Where the log begins later than the commit, runs may reach across its start.
+        let runs = trusted.map(|_| self.restored(&offer, out)).unwrap_or_default();
+        let runs = runs.into_iter().filter(|run| run.to > position);
+        let finished = runs.map(|run| FinishedRun { from: run.from.max(position), ..run }).collect();
         let epoch = trusted.map_or(-1, |committed| committed.leader_epoch);
         let committed = offer.committed.as_ref().map_or(-1, |committed| committed.offset);
         let partition = Partition {
@@ -130,8 +133,14 @@ impl<R: Payload> Engine<R> {
     pub(super) fn out_of_range(&mut self, slot: Slot, log: LogRange, out: &mut Actions<R>) {
         let start_at = self.config.start_at;
         let Some(partition) = self.partition_mut(slot) else { return };
-        let facts = Facts { committed: Some(partition.ledger.next()), log: Some(log), known: true };
-        let start = start::decide(start_kind(partition.kind), facts, start_at);
+        let next = partition.ledger.next();
+        let start = if (log.start..=log.end).contains(&next) {
+            // The log holds the offset by now, or holds another record there: it was cut and has grown again.
+            Start::At { offset: log.start, because: Because::Cut { committed: next, end: log.end } }
+        } else {
+            let facts = Facts { committed: Some(next), log: Some(log), known: true };
+            start::decide(start_kind(partition.kind), facts, start_at)
+        };
         let Start::At { offset, because } = start else { return };
         Self::tell(slot, because, out);
         if !start.keeps_ledger() {

@@ -121,6 +121,8 @@ impl<R> Partition<R> {
         self.base += 1 << 40;
         self.started = self.base;
         self.ledger = Ledger::resume(offset, -1, Vec::new());
+        // What was seen of the old log and not finished stands for its only copy in the new one.
+        self.seen = Recent::default();
         self.dirty = true;
     }
 

@@ -21,7 +21,7 @@
 //! - `receive` appends an offset to the newest block. `finish` sets a bit; if it was the watermark's, the watermark
 //!   moves on over whole words of set bits and whole blocks, each of which is passed once: amortised O(1).
 //! - A block whose records are all finished is let go at once, and only its empty place in the ring stays, 8 bytes.
-//!   So ten million records finished behind a stuck one take 160 KB, not 80 MB.
+//!   So ten million records finished behind a stuck one take less than 300 KB, not 80 MB.
 //! - What is finished is not kept anywhere: it is what lies between two unfinished records, if they are not neighbours
 //!   in the order of arrival, or if a bit says that something was skipped between them. A snapshot is taken by a walk
 //!   over the unfinished records, so a run reaches from one unfinished record to the next, over the gaps beside it.

@@ -30,7 +30,7 @@
 //!
 //! Elements follow each other without a break, and the first begins at the offset *before* the committed one (so a
 //! hole is never empty, also where the committed offset itself is finished); distances of epoch changes count from
-//! there, too. [`encode`] finds the cheapest mixture. One stuck record with ten million finished behind it takes 39
+//! there, too. [`encode`] finds the cheapest mixture. One stuck record with ten million finished behind it takes 30
 //! characters; a window of 24,000 offsets fits however it is mixed.
 //!
 //! Later versions: a reader of version N + 1 is released before a writer of it (RULES 29); a reader that meets a newer

@@ -2,7 +2,7 @@
 //! embedded one, which answers no admin request at all (each would cost its whole time limit).
 
 use super::{
-    connection::{Connection, REACH, Unreachable},
+    connection::{Connection, LOOK_AGAIN, REACH, Unreachable},
     embedded::{EmbeddedBroker, EmbeddedError},
     ffi::{
         admin::Fault,
@@ -14,6 +14,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    thread,
+    time::Instant,
 };
 
 /// A topic as it is.
@@ -100,10 +102,21 @@ impl Cluster {
         if topics.is_empty() {
             return Ok(HashMap::new());
         }
-        match describe_settings(connection.client(), topics, REACH) {
-            Ok(settings) => Ok(settings.into_iter().filter_map(|(topic, found)| Some((topic, found.ok()?))).collect()),
-            Err(fault) if fault.is_forbidden() => Ok(HashMap::new()),
-            Err(fault) => Err(connection.silent(REACH, &fault)),
+        let deadline = Instant::now() + REACH;
+        loop {
+            let found = match describe_settings(connection.client(), topics, REACH) {
+                Ok(found) => found,
+                Err(fault) if fault.is_forbidden() => return Ok(HashMap::new()),
+                Err(fault) => return Err(connection.silent(REACH, &fault)),
+            };
+            // Another broker than the one that listed the topics may not have heard of a new one yet.
+            let unheard = |found: &Result<_, Fault>| {
+                found.as_ref().is_err_and(|fault: &Fault| fault.code == RDKafkaErrorCode::UnknownTopicOrPartition)
+            };
+            if Instant::now() >= deadline || !found.values().any(unheard) {
+                return Ok(found.into_iter().filter_map(|(topic, found)| Some((topic, found.ok()?))).collect());
+            }
+            thread::sleep(LOOK_AGAIN);
         }
     }
 

@@ -92,9 +92,7 @@ impl Kafka {
     /// Settings of a client that belongs to no group.
     pub(crate) fn connection(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        let of_groups =
-            |name: &str| name.starts_with("group.") || name.starts_with("session.") || name.starts_with("heartbeat.");
-        for (name, value) in self.properties.iter().filter(|(name, _)| !of_groups(name)) {
+        for (name, value) in self.properties.iter().filter(|(name, _)| !is_members(name)) {
             config.set(name, value);
         }
         config
@@ -107,5 +105,54 @@ impl Kafka {
         }
         let refused = |error: KafkaError| PropertyError::Rejected(error.to_string());
         Ok(Cluster::Real(Connection::new(&self.connection()).map_err(refused)?))
+    }
+}
+
+/// Whether a property belongs to members of a group: librdkafka warns when another client has it.
+fn is_members(name: &str) -> bool {
+    const PREFIXES: [&str; 5] = ["group.", "fetch.", "queued.", "auto.", "enable.auto."];
+    const NAMES: [&str; 11] = [
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "max.poll.interval.ms",
+        "partition.assignment.strategy",
+        "coordinator.query.interval.ms",
+        "offset.store.method",
+        "enable.partition.eof",
+        "isolation.level",
+        "check.crcs",
+        "max.partition.fetch.bytes",
+        "consume.callback.max.messages",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_members_need_stays_with_them() {
+        let kafka = Kafka::bootstrap("localhost:9092")
+            .property("session.timeout.ms", "7000")
+            .property("fetch.wait.max.ms", "10")
+            .property("sasl.password", "hunter2")
+            .property("linger.ms", "3");
+        let settings = kafka.connection();
+        assert_eq!(settings.get("linger.ms"), Some("3"));
+        assert_eq!((settings.get("session.timeout.ms"), settings.get("fetch.wait.max.ms")), (None, None));
+        assert!(!format!("{kafka:?} {settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_embedded_broker_lives_as_long_as_a_clone() {
+        let kafka = Kafka::embedded().unwrap();
+        let clone = kafka.clone();
+        drop(kafka);
+        clone.create_embedded_topic("orders", 1).unwrap();
+        let address = clone.address().to_owned();
+        assert!(std::net::TcpStream::connect(&address).is_ok());
+        drop(clone);
+        assert!(std::net::TcpStream::connect(address).is_err());
     }
 }

@@ -20,6 +20,9 @@ use std::{
 /// How long an unreachable cluster is waited for.
 pub(crate) const REACH: Duration = Duration::from_secs(10);
 
+/// The pause before something is asked again that a broker does not know yet.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Remembers what went wrong last, so that a time-out can say why.
 #[derive(Debug, Default)]
 pub(crate) struct Troubles(Mutex<Option<String>>);

@@ -19,7 +19,7 @@ use crate::{
     broker::{Source, SourceEvent, Waker},
     record::Meter,
 };
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel, consumer::Consumer};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, consumer::Consumer, error::RDKafkaErrorCode as Known};
 use retrial_core::{
     event::{CommitEntry, CommitResult},
     id::{CommitId, Slot},
@@ -95,6 +95,8 @@ pub(crate) struct KafkaSource {
     served: Instant,
     pub(super) turn: u32,
     pub(super) listed: Vec<u32>,
+    /// The member's `group.instance.id`, if it has one.
+    instance: Option<String>,
     /// Last, because fields are dropped in order, and every queue handle must go before the client.
     pub(super) client: Lasting,
 }
@@ -125,6 +127,7 @@ impl KafkaSource {
         // What the property `debug` asks for is written only at this level.
         let level = if config.get("debug").is_some() { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info };
         config.set_log_level(level);
+        let instance = config.get("group.instance.id").map(str::to_owned);
         let client: Client =
             config.create_with_context(Notes::default()).map_err(|error| SourceError::Client(error.to_string()))?;
         let client = Arc::new(client);
@@ -155,6 +158,7 @@ impl KafkaSource {
             served: Instant::now(),
             turn: 0,
             listed: Vec::new(),
+            instance,
             client,
         };
         source.subscribe(&topics)?;
@@ -169,6 +173,17 @@ impl KafkaSource {
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         let refused = |why: String| SourceError::Subscription { topics: topics.to_vec(), why };
         self.client.subscribe(&names).map_err(|error| refused(error.to_string()))
+    }
+
+    /// Why the client is broken for good, and what to do where that is known.
+    pub(super) fn verdict(&self, code: Option<Known>, text: String) -> String {
+        match &self.instance {
+            Some(instance) if code == Some(Known::FencedInstanceId) => format!(
+                "another process has joined the group with this one's group.instance.id {instance:?}, and has its \
+                 partitions now: give each process an id of its own ({text})"
+            ),
+            _ => text,
+        }
     }
 
     /// When something must be done though nothing rings.

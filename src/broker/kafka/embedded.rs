@@ -175,7 +175,7 @@ fn serve(commands: &mpsc::Receiver<Command>, started: &mpsc::Sender<Result<Strin
             Command::Reachable { reachable, done } => {
                 let turn = if reachable { cluster.broker_up(-1) } else { cluster.broker_down(-1) };
                 turn.unwrap();
-                drop(done.send(()));
+                let _ = done.send(());
             }
         }
     }

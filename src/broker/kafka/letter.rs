@@ -22,13 +22,14 @@ use crate::record::Record;
 use retrial_core::{
     event::Body,
     history::{History, carried},
+    id::Origin,
     naming::GroupNames,
     time::Timestamp,
 };
 use std::{borrow::Cow, fmt::Write};
 
 /// The header, last in our block, that marks a dead letter by reference; its value is `topic/partition/offset` of the
-/// whole record.
+/// whole record, where it stood first.
 pub(crate) const REFERENCE: &str = "retrial-reference";
 
 /// How much of the body a reference shows, in bytes.
@@ -85,9 +86,9 @@ impl<'a> Letter<'a> {
         let (key, body) = match body {
             Body::Whole => (record.key(), record.body().map(Cow::Borrowed)),
             Body::Reference => {
-                headers.push(own_header(REFERENCE, place(record)));
+                headers.push(own_header(REFERENCE, history.origin.to_string()));
                 let key = record.key().filter(|key| key.len() <= SMALL_BYTES);
-                (key, Some(Cow::Owned(reference(record, kept))))
+                (key, Some(Cow::Owned(reference(record, &history.origin, kept))))
             }
         };
         Self { key, body, headers }
@@ -113,11 +114,8 @@ fn own_header<'a>(name: &'static str, value: String) -> Header<'a> {
     (Cow::Borrowed(name.as_bytes()), Some(Cow::Owned(value.into_bytes())))
 }
 
-fn place(record: &Record) -> String {
-    format!("{}/{}/{}", record.topic(), record.partition(), record.offset())
-}
-
-fn reference(record: &Record, kept: Kept) -> Vec<u8> {
+/// The record is named where it stood first: where it was read may be a tier, which is trimmed behind the watermark.
+fn reference(record: &Record, origin: &Origin, kept: Kept) -> Vec<u8> {
     let bytes = |part: Option<&[u8]>| part.map_or_else(|| "null".to_owned(), |part| part.len().to_string());
     let body = record.body().unwrap_or_default();
     let head = &body[..body.len().min(HEAD_BYTES)];
@@ -125,9 +123,8 @@ fn reference(record: &Record, kept: Kept) -> Vec<u8> {
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "retrial reference 1\nrecord: {}\nkept-until: {kept}\nkey-bytes: {}\nbody-bytes: {}\nbody-fnv1a64: {:016x}\n\
+        "retrial reference 1\nrecord: {origin}\nkept-until: {kept}\nkey-bytes: {}\nbody-bytes: {}\nbody-fnv1a64: {:016x}\n\
          head-bytes: {}\n\n",
-        place(record),
         bytes(record.key()),
         bytes(record.body()),
         fnv1a(body),

@@ -10,7 +10,8 @@
 use super::{
     ffi::produce::{Outgoing, Producer, Ticket},
     marks::{self, Mark},
-    producer::{append_time, producer_settings},
+    producer::append_time,
+    wire::producer_settings,
 };
 use crate::{
     broker::{ClockSample, Waker},
@@ -60,20 +61,22 @@ pub(crate) struct Marker {
 
 impl Marker {
     /// Starts the thread. It connects when the first mark is ordered, and calls `tell` with troubles in words.
-    /// Not to be started while [`marks::Marks::writable`] says no.
+    /// Not to be started while [`marks::Marks::writable`] says no. `broker_stamps`: whether the append time of an
+    /// acknowledgement is the broker's; the embedded one always claims the same second of 1970.
     ///
     /// # Errors
     /// The system has no thread left.
     pub(crate) fn start(
         connection: &ClientConfig,
         control: String,
+        broker_stamps: bool,
         tell: impl Fn(String) + Send + 'static,
         sampled: impl Fn(ClockSample) + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, queue) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let settings = producer_settings(connection);
-        let mut desk = Desk { settings, control, producer: None, waiting: HashMap::new() };
+        let mut desk = Desk { settings, control, broker_stamps, producer: None, waiting: HashMap::new() };
         thread::Builder::new().name("retrial-marks".to_owned()).spawn(move || {
             desk.run(&queue, tell, sampled);
             drop(end);
@@ -97,6 +100,7 @@ impl Marker {
 struct Desk {
     settings: ClientConfig,
     control: String,
+    broker_stamps: bool,
     producer: Option<Producer>,
     waiting: HashMap<Place, Option<[u8; 16]>>,
 }
@@ -162,7 +166,8 @@ impl Desk {
         let unanswered = places.len() - reports.len();
         for report in reports {
             let stamp = report.result.map_err(|code| code.to_string())?;
-            if let Some(appended) = append_time(stamp) {
+            let appended = if self.broker_stamps { append_time(stamp) } else { Some(sent) };
+            if let Some(appended) = appended {
                 sampled(ClockSample { sent, acknowledged, appended });
             }
             self.waiting.remove(&places[report.token as usize]);
@@ -173,5 +178,29 @@ impl Desk {
         // Kept only when nothing is open: a late report must not be taken for one of the next writing.
         self.producer = Some(producer);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::kafka::embedded::EmbeddedBroker;
+
+    #[test]
+    fn on_the_embedded_broker_a_mark_tells_the_time_of_sending() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("billing.control", 1).unwrap();
+        let mut connection = ClientConfig::new();
+        connection.set("bootstrap.servers", broker.address());
+        let (samples, sampled) = mpsc::channel();
+        let sample = move |sample| samples.send(sample).unwrap();
+        let marker = Marker::start(&connection, "billing.control".to_owned(), false, |why| panic!("{why}"), sample);
+        let marker = marker.unwrap();
+        marker.handle().mark(&"orders".into(), 0, None);
+        let ClockSample { sent, acknowledged, appended } = sampled.recv_timeout(LIMIT).unwrap();
+        marker.close(LIMIT);
+        // What the broker itself claims is 1234, which would keep every gate shut for 56 years.
+        assert_eq!(appended, sent);
+        assert!(sent <= acknowledged);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! | room | does |
 //! |---|---|
+//! | [`connect`] | what the user says about the cluster |
 //! | [`properties`], [`missing`] | checks what the client is configured with |
 //! | [`consumer`] | the source port: one turn after the other |
 //! | [`serving`], [`answering`] | what a turn does with events; answers to rebalances |
@@ -15,7 +16,7 @@
 //! | [`intake`] | from a queue into batches |
 //! | [`asker`] | what takes a round trip, on a thread of its own |
 //! | [`context`] | notes what librdkafka tells |
-//! | [`producer`], [`letter`] | the sink port; what a forward looks like |
+//! | [`producer`], [`wire`], [`letter`] | the sink port; one producer and its successor; what a forward looks like |
 //! | [`topics`], [`cluster`] | start-up: sources there, own topics made and verified; real and embedded |
 //! | [`marks`], [`marker`] | partitions the group has read before, in the control topic: read and written |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
@@ -28,6 +29,7 @@ mod client;
 mod closing;
 mod cluster;
 mod commits;
+mod committed;
 mod connect;
 mod connection;
 mod consumer;
@@ -44,6 +46,8 @@ mod missing;
 mod producer;
 mod properties;
 mod reading;
+#[cfg(test)]
+mod reading_tests;
 mod ready;
 mod rebalance;
 mod serving;
@@ -53,8 +57,11 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod wire;
 
 pub(crate) use cluster::Cluster;
+pub use committed::PositionsError;
+pub(crate) use committed::{Position, has_committed, positions};
 pub use connect::Kafka;
 pub use connection::Unreachable;
 pub use consumer::SourceError;

@@ -10,9 +10,10 @@
 //!    librdkafka does not split a batch that was refused.
 
 use super::{
-    ffi::produce::{Outgoing, Producer, Report, Ticket},
+    ffi::produce::{Outgoing, Report, Ticket},
     fingerprint::spread,
     letter::{Kept, Letter},
+    wire::{Pending, Wire, producer_settings, retire},
 };
 use crate::{
     broker::{Sink, Waker},
@@ -22,6 +23,7 @@ use crate::{
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode};
 use retrial_core::{
     event::{Acknowledged, Appended, Body, Forward, ForwardError, Target},
+    history::History,
     id::ForwardId,
     naming::{DelayError, GroupNames},
     time::Timestamp,
@@ -29,19 +31,12 @@ use retrial_core::{
 use std::{
     collections::{HashMap, VecDeque},
     mem,
-    sync::{Arc, mpsc},
-    thread,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 /// Records smaller than this share batches, in bytes; larger ones travel alone.
 const BATCH_BYTES: usize = 64 * 1024;
-
-/// How much a producer is given at a time, in bytes; one larger record goes out when nothing else is under way.
-const WIRE_BYTES: usize = 32 * 1024 * 1024;
-
-/// How many records a producer is given at a time.
-const WIRE_RECORDS: usize = 50_000;
 
 /// How many forwards may stand in line. Each keeps its record's batch in memory, which the service's budget counts.
 const LINE: usize = 100_000;
@@ -57,96 +52,6 @@ pub(crate) struct SinkSetup {
     pub(crate) broker_stamps: bool,
     /// How long each source topic keeps a record, for dead letters by reference; missing: unknown; `None`: for ever.
     pub(crate) retention: HashMap<String, Option<Duration>>,
-}
-
-/// A connection with what a producer of forwards needs. These settings are promises, so they win over the user's.
-pub(crate) fn producer_settings(connection: &ClientConfig) -> ClientConfig {
-    let mut settings = connection.clone();
-    for (name, value) in [
-        ("enable.idempotence", "true"),
-        ("acks", "all"),
-        // RULES 16: a forward that timed out here might still be written by a retry of a new one.
-        ("message.timeout.ms", "0"),
-        // RULES 11: the topic decides what is too large, not the client.
-        ("message.max.bytes", "1000000000"),
-        // librdkafka never takes a record above its byte bound, so the bound is the largest record; ours is lower.
-        ("queue.buffering.max.kbytes", "2000000"),
-        ("queue.buffering.max.messages", "0"),
-        ("batch.size", "65536"),
-        // Else records without a key bypass our choice of the partition (rdkafka_msg.c, rd_kafka_msg_partitioner).
-        ("sticky.partitioning.linger.ms", "0"),
-        ("allow.auto.create.topics", "false"),
-        // A topic that is gone is told after this long instead of 30 s; the engine tries again.
-        ("topic.metadata.propagation.max.ms", "5000"),
-        // And one that came back is found after this long instead of 5 min.
-        ("topic.metadata.refresh.interval.ms", "15000"),
-        ("enable.metrics.push", "false"),
-    ] {
-        settings.set(name, value);
-    }
-    settings
-}
-
-/// A forward that waits for its report.
-#[derive(Debug)]
-struct Pending {
-    forward: Forward<Record>,
-    bytes: usize,
-    sent: Timestamp,
-    lone: bool,
-}
-
-/// One producer and what it was given.
-#[derive(Debug)]
-struct Wire {
-    producer: Producer,
-    settings: ClientConfig,
-    waker: Waker,
-    pending: HashMap<u64, Pending>,
-    bytes: usize,
-    /// What has a smaller token was there when a purge was asked for.
-    purged_below: u64,
-}
-
-impl Wire {
-    fn new(settings: ClientConfig, waker: Waker) -> Result<Self, KafkaError> {
-        let producer = Producer::new(&settings, waker.clone())?;
-        Ok(Self { producer, settings, waker, pending: HashMap::new(), bytes: 0, purged_below: 0 })
-    }
-
-    fn has_room(&self, bytes: usize) -> bool {
-        self.pending.is_empty() || (self.pending.len() < WIRE_RECORDS && self.bytes + bytes <= WIRE_BYTES)
-    }
-
-    fn take(&mut self, token: u64) -> Option<Pending> {
-        let pending = self.pending.remove(&token)?;
-        self.bytes -= pending.bytes;
-        Some(pending)
-    }
-
-    /// Puts a new producer in the place of a broken one; returns what is to be sent again, in its first order.
-    fn replace(&mut self) -> Result<Vec<Pending>, KafkaError> {
-        let fresh = Producer::new(&self.settings, self.waker.clone())?;
-        retire(mem::replace(&mut self.producer, fresh));
-        let mut unresolved: Vec<_> = self.pending.drain().collect();
-        unresolved.sort_unstable_by_key(|&(token, _)| token);
-        self.bytes = 0;
-        Ok(unresolved.into_iter().map(|(_, pending)| pending).collect())
-    }
-}
-
-/// Ends a producer on a thread of its own, because that may take its time. The receiver hears when it is over.
-fn retire(producer: Producer) -> mpsc::Receiver<()> {
-    let (ended, over) = mpsc::channel();
-    let end = move || {
-        drop(producer);
-        // Nobody may be listening.
-        let _ = ended.send(());
-    };
-    if let Err(error) = thread::Builder::new().name("retrial-retire".to_owned()).spawn(end) {
-        tracing::warn!(%error, "no thread to end a producer on: it was ended here");
-    }
-    over
 }
 
 /// What stands in line.
@@ -205,8 +110,8 @@ impl KafkaSink {
         Ok(name)
     }
 
-    fn kept(&self, record: &Record) -> Kept {
-        match (self.setup.retention.get(record.topic()), record.time().timestamp()) {
+    fn kept(&self, history: &History) -> Kept {
+        match (self.setup.retention.get(&*history.origin.topic), history.time.timestamp()) {
             (Some(None), _) => Kept::Unlimited,
             (Some(Some(retention)), Some(time)) => Kept::Until(time.after(*retention)),
             _ => Kept::Unknown,
@@ -232,7 +137,7 @@ impl KafkaSink {
             Ok(topic) => topic,
             Err(error) => return self.refuse(forward.id, error.to_string()),
         };
-        let kept = if forward.body == Body::Reference { self.kept(&forward.record) } else { Kept::Unknown };
+        let kept = if forward.body == Body::Reference { self.kept(&forward.history) } else { Kept::Unknown };
         let letter = Letter::new(&forward.record, &forward.history, &self.setup.names, forward.body, kept);
         let bytes = letter.size();
         let token = self.next_token;
@@ -341,8 +246,9 @@ impl KafkaSink {
         let replaced = self.wire(lone).and_then(Wire::replace);
         match replaced {
             Ok(unresolved) => {
-                tracing::warn!(reason, resent = unresolved.len(), "the producer broke and was replaced");
                 self.replaced += 1;
+                let resent = unresolved.len();
+                tracing::warn!(reason, resent, times = self.replaced, "the producer broke and was replaced");
                 metrics::counter!("retrial_client_restarts_total").increment(1);
                 for Pending { forward, lone, .. } in unresolved.into_iter().rev() {
                     self.line.push_front(Waiting { forward, lone });

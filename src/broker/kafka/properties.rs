@@ -50,7 +50,9 @@ pub enum PropertyError {
         feature: Feature,
     },
     /// librdkafka does not know it.
-    #[error("there is no client property `{0}`")]
+    #[error(
+        "there is no client property `{0}`: correct the name (librdkafka's CONFIGURATION.md lists them), or take it out"
+    )]
     Unknown(String),
     /// librdkafka does not accept the value.
     #[error("`{name}` is not accepted: {reason}")]
@@ -108,6 +110,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     // The default idles for a second after a prefetch limit was hit.
     ("fetch.queue.backoff.ms", "10"),
     ("fetch.wait.max.ms", "100"),
+    // New partitions, and tiers that another build makes, are found after this long instead of 5 min.
+    ("topic.metadata.refresh.interval.ms", "30000"),
     // Costs a histogram update per poll.
     ("enable.metrics.push", "false"),
 ];

@@ -81,8 +81,9 @@ impl KafkaSource {
         let Fault { code, text } = fault;
         match code {
             Some(Known::Fatal) => {
-                let why = self.client.client().fatal_error().map_or(text, |(_, why)| why);
-                self.fail(why, events);
+                let (code, why) =
+                    self.client.client().fatal_error().map_or((None, text), |(code, why)| (Some(code), why));
+                self.fail(self.verdict(code, why), events);
             }
             Some(Known::GroupAuthorizationFailed) => self.fail(format!("the group may not be joined: {text}"), events),
             Some(Known::InconsistentGroupProtocol) => {
@@ -118,7 +119,7 @@ impl KafkaSource {
             && commits::is_fatal(refusal.code)
         {
             let mut events = Vec::new();
-            self.fail(refusal.text.clone(), &mut events);
+            self.fail(self.verdict(refusal.code.known(), refusal.text.clone()), &mut events);
             self.told.append(&mut events);
         }
         let (id, result) = pending.result(result);

@@ -11,7 +11,7 @@
 use super::{
     cluster::{State, Step},
     faults::Fault,
-    fetch::{Assigned, Stage},
+    fetch::Assigned,
     group::{Answer, CommitRequest, MemberId, Request},
     membership::Rebalance,
     trace::{Event, Place, ProcessId},
@@ -154,8 +154,8 @@ impl State {
         self.groups.entry(Arc::clone(group)).or_insert_with(coordinator);
         let mut client = Client::new(Arc::clone(group), wants, self.now);
         if self.breaks(Fault::ClockWrong) {
-            let hour = 3_600_000;
-            client.skew = self.random.between(&(0..=2 * hour)) as i64 - hour as i64;
+            let most = 20_000;
+            client.skew = self.random.between(&(0..=2 * most)) as i64 - most as i64;
         }
         self.clients.insert(process, client);
         self.after(timing.heartbeat, Step::Beat(process));
@@ -302,12 +302,6 @@ impl State {
         client.slots.clear();
         self.producers.remove(&process);
         self.seen(Event::Died { process });
-    }
-
-    /// Whether a slot is being read.
-    pub(super) fn reads(&self, process: ProcessId, slot: Slot) -> bool {
-        let assigned = self.clients.get(&process).and_then(|client| client.slots.get(&slot));
-        assigned.is_some_and(|assigned| matches!(assigned.stage, Stage::Reading(_)))
     }
 
     /// A port was used against its contract.

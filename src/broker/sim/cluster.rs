@@ -253,11 +253,6 @@ impl Cluster {
         state.metadata_changed();
     }
 
-    /// Deletes a topic with all it holds.
-    pub(crate) fn delete_topic(&self, name: &str) {
-        self.state().delete_topic(name);
-    }
-
     /// Appends one message from outside, to the partition of its key, and says where it is.
     pub(crate) fn produce(&self, topic: &str, message: Message) -> Option<Spot> {
         let mut state = self.state();

@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     CutOff,
     /// A round of the group begins without a change of members.
     Rebalance,
-    /// A process's clock is up to an hour wrong, all its life.
+    /// A process's clock is up to twenty seconds wrong, all its life.
     ClockWrong,
     /// A process's clock stands still for up to a minute, as monotonic clocks do while a machine is suspended; forward
     /// it never jumps.

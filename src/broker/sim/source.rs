@@ -148,9 +148,10 @@ impl State {
                 for offer in offers {
                     let slots = self.clients.get(&process).map(|client| &client.slots);
                     if let Some(assigned) = slots.and_then(|slots| slots.get(&offer.slot)) {
-                        let (slot, place, is_ours) = (offer.slot, assigned.place.clone(), assigned.is_ours);
-                        let committed = offer.committed.clone();
-                        self.seen(Event::Offered { process, slot, place, committed, is_ours });
+                        let (slot, place, committed) = (offer.slot, assigned.place.clone(), offer.committed.clone());
+                        let end = self.topics.range(&place).end;
+                        let holds = assigned.is_ours && committed.as_ref().is_none_or(|read| read.offset <= end);
+                        self.seen(Event::Offered { process, slot, place, committed, holds });
                     }
                 }
             }

@@ -123,8 +123,9 @@ pub(crate) enum Event {
     Generation { group: Arc<str>, generation: i32, assigned: Vec<(ProcessId, Vec<Place>)> },
     /// The coordinator does not count this process as a member any more.
     Expelled { process: ProcessId },
-    /// A member was offered a partition, with this commit, which was meant for this creation of the topic or not.
-    Offered { process: ProcessId, slot: Slot, place: Place, committed: Option<Committed>, is_ours: bool },
+    /// A member was offered a partition, with this commit. It `holds` if it was meant for this creation of the topic
+    /// and does not lie beyond the end of the log.
+    Offered { process: ProcessId, slot: Slot, place: Place, committed: Option<Committed>, holds: bool },
     /// A member said where to begin.
     Started { process: ProcessId, slot: Slot, offset: i64 },
     /// A member was handed records.

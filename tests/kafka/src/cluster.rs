@@ -75,7 +75,7 @@ impl Kafka {
         assert!((1..=3).contains(&options.brokers), "a cluster has 1 to 3 brokers, not {}", options.brokers);
         match Self::in_docker(options) {
             Ok(kafka) => return Ok(kafka),
-            Err(reason) => unavailable.add("Docker", reason),
+            Err(reason) => unavailable.add("Docker", &reason),
         }
         match Self::in_java(options) {
             Ok(kafka) => Ok(kafka),
@@ -86,7 +86,20 @@ impl Kafka {
         }
     }
 
+    /// An engine that cannot run a broker is not asked twice: it may take minutes to find out.
     fn in_docker(options: &Options) -> Result<Self, String> {
+        static FAILED: OnceLock<String> = OnceLock::new();
+        if let Some(reason) = FAILED.get() {
+            return Err(reason.clone());
+        }
+        docker::find()?;
+        Self::in_containers(options).inspect_err(|reason| {
+            say(&format!("Kafka for tests: not by Docker: {reason}"));
+            let _ = FAILED.set(reason.clone());
+        })
+    }
+
+    fn in_containers(options: &Options) -> Result<Self, String> {
         let began = Instant::now();
         let started = docker::start(options)?;
         let nodes = started.nodes.into_iter().map(|(node, address)| (Node::Docker(node), address));

@@ -44,9 +44,13 @@ pub(crate) struct Started {
     pub(crate) guard: Guard,
 }
 
+/// Whether there is an engine, and what it takes to clean up after it.
+pub(crate) fn find() -> Result<(), String> {
+    block_on(is_there())
+}
+
 /// Starts the containers of a new cluster.
 pub(crate) fn start(options: &Options) -> Result<Started, String> {
-    block_on(is_there())?;
     let ports = ports::free(options.brokers).ok_or("no free ports")?;
     static CLUSTERS: AtomicU32 = AtomicU32::new(0);
     let network = format!("retrial-{}-{}", std::process::id(), CLUSTERS.fetch_add(1, Ordering::Relaxed));
@@ -56,7 +60,9 @@ pub(crate) fn start(options: &Options) -> Result<Started, String> {
     let mut nodes = Vec::new();
     for (index, port) in ports.iter().enumerate() {
         let environment = environment(options, &network, index + 1, *port);
-        let container = block_on(timeout(CREATE_LIMIT, container(&network, &names[index], *port, environment)));
+        let created = container(&network, &names[index], *port, environment);
+        // The time limit itself wants to be made inside the runtime.
+        let container = block_on(async { timeout(CREATE_LIMIT, created).await });
         let container = container.map_err(|_| format!("no container after {CREATE_LIMIT:?}"))?;
         let container = container.map_err(|error| one_line(&error))?;
         nodes.push((DockerNode { container: Some(Box::new(container)) }, format!("127.0.0.1:{port}")));
@@ -89,7 +95,11 @@ async fn container(
 }
 
 fn environment(options: &Options, network: &str, id: usize, port: u16) -> BTreeMap<String, String> {
-    let voters: Vec<String> = (1..=options.brokers).map(|id| format!("{id}@{network}-{id}:9093")).collect();
+    let voters: Vec<String> = match options.brokers {
+        // One needs no names of others.
+        1 => vec!["1@localhost:9093".to_owned()],
+        brokers => (1..=brokers).map(|id| format!("{id}@{network}-{id}:9093")).collect(),
+    };
     let mut properties = options.properties();
     let addresses = [
         ("process.roles", "broker,controller".to_owned()),
@@ -102,7 +112,8 @@ fn environment(options: &Options, network: &str, id: usize, port: u16) -> BTreeM
         ("controller.listener.names", "CONTROLLER".to_owned()),
     ];
     properties.extend(addresses.map(|(name, value)| (name.to_owned(), value)));
-    properties.into_iter().map(|(name, value)| (variable(&name), value)).collect()
+    let heap = ("KAFKA_HEAP_OPTS".to_owned(), "-Xms128m -Xmx512m".to_owned());
+    properties.into_iter().map(|(name, value)| (variable(&name), value)).chain([heap]).collect()
 }
 
 /// The image's rule for names, backwards: `.` is `_`, `_` is `__`, `-` is `___`.
@@ -128,12 +139,16 @@ impl DockerNode {
 
     /// Why it ended, if it did.
     pub(crate) fn failure(&self) -> Option<String> {
-        let code = self.container().map(|container| block_on(container.exit_code()));
-        match code {
-            Ok(Ok(None)) => None,
-            Ok(Ok(Some(code))) => Some(format!("the container ended with {code}")),
-            Ok(Err(error)) => Some(one_line(&error)),
-            Err(reason) => Some(reason),
+        let container = match self.container() {
+            Ok(container) => container,
+            Err(reason) => return Some(reason),
+        };
+        match block_on(container.exit_code()) {
+            Ok(None) => None,
+            Ok(Some(code)) => {
+                Some(format!("the container ended with {code}; its log:\n{}", last_words(container.id())))
+            }
+            Err(error) => Some(one_line(&error)),
         }
     }
 
@@ -149,6 +164,15 @@ impl Drop for DockerNode {
             let _ = block_on(container.rm());
         }
     }
+}
+
+/// The last lines of a container's log.
+fn last_words(id: &str) -> String {
+    let output = Command::new("docker").args(["logs", "--tail", "20", id]).stdin(Stdio::null()).output();
+    output.map_or_else(
+        |error| error.to_string(),
+        |output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    )
 }
 
 async fn act(container: &ContainerAsync<GenericImage>, action: Action) -> Result<(), TestcontainersError> {

@@ -31,6 +31,7 @@ mod ready;
 mod record;
 mod topics;
 mod unavailable;
+mod wire;
 
 pub use broker::Broker;
 pub use cluster::Kafka;
@@ -38,6 +39,7 @@ pub use groups::Commit;
 pub use options::Options;
 pub use record::{Position, TestRecord};
 pub use unavailable::Unavailable;
+pub use wire::RawRecord;
 
 /// The version of Apache Kafka that the tests run on.
 pub const VERSION: &str = "4.4.0";

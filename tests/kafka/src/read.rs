@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 impl Kafka {
     /// Everything in a topic, to its end at the time of the call, by partition and offset. Records of aborted or open
-    /// transactions are left out.
+    /// transactions are left out. Names of headers must be text here: [`read_raw`](Self::read_raw) takes any.
     pub fn read(&self, topic: &str) -> Vec<TestRecord> {
         let mut records = Vec::new();
         let mut open: BTreeSet<i32> = (0..self.partitions(topic)).collect();

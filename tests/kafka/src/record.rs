@@ -61,7 +61,8 @@ impl TestRecord {
         self
     }
 
-    /// Sets the time, in milliseconds since 1970.
+    /// Sets the time, in milliseconds since 1970. What is older than its topic's `retention.ms` (7 days by default) is
+    /// deleted within a second here.
     pub fn at(mut self, timestamp: i64) -> Self {
         self.timestamp = Some(timestamp);
         self

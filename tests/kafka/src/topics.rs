@@ -7,7 +7,7 @@ use std::{
 };
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication},
+    admin::{AdminClient, AdminOptions, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
     metadata::Metadata,
     util::Timeout,
@@ -39,6 +39,7 @@ impl Kafka {
         self.wait_for_partitions(name, |leaders| {
             leaders.len() == usize::try_from(partitions).unwrap_or(0) && leaders.iter().all(Option::is_some)
         });
+        self.wait_for_config(name, configs);
     }
 
     /// Deletes a topic, and waits until no broker knows it.
@@ -51,18 +52,10 @@ impl Kafka {
         self.wait_for_partitions(name, <[_]>::is_empty);
     }
 
-    /// Changes settings of a topic and keeps its others. (The client's call replaces all of them, so they are read first:
-    /// two changes at once may undo each other.)
+    /// Changes settings of a topic, keeps its others, and waits until a broker shows the change.
     pub fn alter_topic_config(&self, name: &str, configs: &[(&str, &str)]) {
-        let mut all = self.topic_config(name);
-        all.extend(configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let change = AlterConfig::new(ResourceSpecifier::Topic(name));
-        let change = all.iter().fold(change, |change, (name, value)| change.set(name, value));
-        let done = block_on(self.admin().alter_configs([&change], &options()));
-        let done = done.unwrap_or_else(|error| panic!("cannot alter topic {name}: {error}"));
-        done.into_iter().for_each(|topic| {
-            topic.unwrap_or_else(|(_, error)| panic!("cannot alter topic {name}: {error}"));
-        });
+        self.alter_topic(name, configs);
+        self.wait_for_config(name, configs);
     }
 
     /// The settings that were given to this topic itself.
@@ -125,6 +118,18 @@ impl Kafka {
         let leaders: BTreeMap<i32, Option<i32>> =
             partitions.map(|partition| (partition.id(), Some(partition.leader()).filter(|id| *id >= 0))).collect();
         leaders.into_values().collect()
+    }
+
+    /// Brokers learn of settings some time after the controller has answered.
+    fn wait_for_config(&self, topic: &str, configs: &[(&str, &str)]) {
+        let limit = Instant::now() + LIMIT;
+        let is_shown = |shown: &BTreeMap<String, String>| {
+            configs.iter().all(|(name, value)| shown.get(*name).is_some_and(|shown| shown == value))
+        };
+        while !configs.is_empty() && !is_shown(&self.topic_config(topic)) {
+            assert!(Instant::now() < limit, "topic {topic} does not show {configs:?} after {LIMIT:?}");
+            thread::sleep(PAUSE);
+        }
     }
 
     fn wait_for_partitions(&self, topic: &str, is_so: impl Fn(&[Option<i32>]) -> bool) {

@@ -223,8 +223,8 @@ fn one_stuck_record_with_ten_million_finished_behind_it_takes_little() {
     assert_eq!(ledger.watermark(), 0);
     assert_eq!(ledger.finished_beyond(), 9_999_999);
     assert!(ledger.blocks.iter().flatten().count() <= 2);
-    assert!(ledger.blocks.capacity() * size_of::<usize>() <= 512 * 1024);
-    assert!(snapshot(&ledger, LIMIT).text.len() <= 39);
+    assert!(ledger.blocks.capacity() * size_of::<usize>() <= 300 * 1024);
+    assert_eq!(snapshot(&ledger, LIMIT).text.len(), 30);
     assert!(ledger.finish(0));
     assert_eq!(ledger.watermark(), 10_000_000);
     assert!(ledger.blocks.len() <= 1);

@@ -6,7 +6,12 @@ use super::{
 };
 use rdkafka::bindings as rd;
 use retrial_core::{history::SourceTime, time::Timestamp};
-use std::{marker::PhantomData, ptr};
+use std::{
+    ffi::{CStr, c_char, c_void},
+    marker::PhantomData,
+    ptr,
+    sync::LazyLock,
+};
 
 /// Reads messages of one queue at a time into a place that is used again.
 pub(in crate::broker::kafka) struct Reader {
@@ -141,6 +146,8 @@ impl<'m> Message<'m> {
         // SAFETY: alive for 'm; the call reads the message and writes one of the enum's three values.
         let millis = unsafe { rd::rd_kafka_message_timestamp(self.message, &mut kind) };
         match kind {
+            // Kafka's "no timestamp", which librdkafka hands on as a time of the producer.
+            _ if millis == -1 => SourceTime::None,
             rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => {
                 SourceTime::Create(Timestamp::from_millis(millis))
             }
@@ -151,7 +158,8 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// The headers. A name ends at its first NUL byte, since the C interface hands names out as C strings.
+    /// The headers. The C interface hands names out as C strings, so a name whose value is null ends at its first NUL
+    /// byte; see [`name_of`] for the others.
     pub(in crate::broker::kafka) fn headers(&self) -> Headers<'m> {
         let mut headers = ptr::null_mut();
         // SAFETY: alive for 'm. The call parses the headers on first use, keeps them in the message, and leaves the
@@ -185,9 +193,38 @@ impl<'m> Iterator for Headers<'m> {
                 return None;
             }
             self.next += 1;
-            Some((std::ffi::CStr::from_ptr(name).to_bytes(), bytes(value.cast(), size)))
+            Some((name_of(name, value), bytes(value.cast(), size)))
         }
     }
+}
+
+/// Whether librdkafka keeps a header's value right behind the NUL of its name, as its `rd_kafka_header_add` does. Asked
+/// of the library that is linked, since no document says so.
+static VALUES_FOLLOW_NAMES: LazyLock<bool> = LazyLock::new(|| {
+    let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+    // SAFETY: a list of one header, whose parts are copied by their lengths. Both pointers are only compared.
+    unsafe {
+        let list = rd::rd_kafka_headers_new(1);
+        rd::rd_kafka_header_add(list, b"a\0b".as_ptr().cast(), 3, c"v".as_ptr().cast(), 1);
+        rd::rd_kafka_header_get_all(list, 0, &mut name, &mut value, &mut size);
+        let follows = value.addr() == name.addr() + 4;
+        rd::rd_kafka_headers_destroy(list);
+        follows
+    }
+});
+
+/// The name of a header. The distance to its value is its length, also if it has NUL bytes within.
+///
+/// # Safety
+/// Name and value must come from one header that lives for `'m`; the value may be null.
+unsafe fn name_of<'m>(name: *const c_char, value: *const c_void) -> &'m [u8] {
+    if value.is_null() || !*VALUES_FOLLOW_NAMES {
+        // SAFETY: the caller vouches for a C string.
+        return unsafe { CStr::from_ptr(name) }.to_bytes();
+    }
+    let length = value.addr() - name.addr() - 1;
+    // SAFETY: name, NUL and value lie in one piece of memory, as was checked.
+    unsafe { std::slice::from_raw_parts(name.cast(), length) }
 }
 
 /// # Safety

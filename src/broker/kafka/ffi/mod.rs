@@ -22,7 +22,7 @@ pub(super) mod topics;
 pub(super) use code::code_for_tests;
 pub(super) use code::{Code, Refusal};
 pub(super) use messages::{Message, Reader, Slice};
-pub(super) use offsets::OffsetList;
+pub(super) use offsets::{Listed, OffsetList};
 pub(super) use queue::Queue;
 pub(super) use replies::{Failed, Reply};
 pub(super) use requests::{assign, commit, committed, delete_records, log_offsets, seek, unassign};

@@ -128,6 +128,8 @@ impl Producer {
         let Some(events) = NonNull::new(events) else {
             return Err(KafkaError::ClientCreation("the client has no event queue".to_owned()));
         };
+        // What came before the bell was hung is in the queue already, and only an empty queue rings.
+        waker.wake();
         Ok(Self { topics: HashMap::new(), events, waker, base })
     }
 

@@ -69,8 +69,7 @@ fn record(offset: i64, given: &Given) -> Record {
     let headers = given.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
     batch.push(position, given.key.as_deref(), given.body.as_deref(), headers);
     let batch = batch.finish();
-    let record = batch.records().next().unwrap();
-    record
+    batch.records().next().unwrap()
 }
 
 fn history(offset: i64) -> History {
@@ -110,7 +109,7 @@ impl Bench {
             connection.set(*name, *value);
         }
         let (ring, bell) = mpsc::channel();
-        let waker = Waker::new(move || drop(ring.send(())));
+        let waker = Waker::new(move || ring.send(()).unwrap_or_default());
         let setup = SinkSetup { connection, names, broker_stamps, retention: HashMap::new() };
         Self { sink: Box::new(KafkaSink::new(setup, waker).unwrap()), bell }
     }

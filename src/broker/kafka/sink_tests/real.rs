@@ -40,6 +40,10 @@ fn a_topic_with_the_producers_time_tells_no_append_time() {
     let kafka = available!(Kafka::shared());
     let (mut bench, tier) = bench(kafka, &[]);
     kafka.alter_topic_config(&tier, &[("message.timestamp.type", "CreateTime")]);
+    // The controller answers before the brokers have it.
+    while kafka.topic_config(&tier)["message.timestamp.type"] != "CreateTime" {
+        std::thread::yield_now();
+    }
     let appended = bench.answer(forward(1, TIER, &Given::default())).result.unwrap();
     assert_eq!(appended.appended, None);
 }

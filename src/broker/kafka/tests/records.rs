@@ -49,12 +49,11 @@ fn large_records_make_batches_of_their_own_size() {
     }
     let mut member = Member::join(&cluster.new_protocol(), "orders");
     member.until("nine records", |member| member.records.len() == 9);
-    // Two of them close a batch; the ninth stands alone.
     let held = member.meter.held();
     assert!((9 * 40_000..9 * 40_000 + 20_000).contains(&held), "{held}");
-    // Dropping one of two keeps the batch, dropping both frees it.
-    member.records.drain(..2);
-    assert!(member.meter.held() <= held - 80_000);
+    // Two of them close a batch, so one keeps at most two in memory.
+    member.records.drain(..8);
+    assert!(member.meter.held() < 90_000, "{}", member.meter.held());
     member.leave();
 }
 
@@ -68,8 +67,7 @@ fn large_headers_close_a_batch_too() {
     let mut member = Member::join(&cluster.new_protocol(), "orders");
     member.until("six records", |member| member.records.len() == 6);
     assert!(member.records.iter().all(|record| record.headers().all(|(_, value)| value == Some(&large[..]))));
-    let held = member.meter.held();
-    member.records.drain(..2);
-    assert!(member.meter.held() <= held - 80_000, "{held} {}", member.meter.held());
+    member.records.drain(..5);
+    assert!(member.meter.held() < 180_000, "{}", member.meter.held());
     member.leave();
 }

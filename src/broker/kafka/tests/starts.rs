@@ -1,7 +1,11 @@
 //! Holding, starting late, moving.
 
 use super::{cluster::Cluster, member::Member};
-use crate::broker::Source;
+use crate::broker::{
+    Source, SourceEvent,
+    kafka::{ffi, intake::After},
+};
+use std::time::Instant;
 
 #[test]
 fn a_held_partition_waits_and_the_others_flow() {
@@ -97,5 +101,67 @@ fn an_offset_beyond_the_log_is_told_and_not_reset_in_silence() {
     assert_eq!(member.bodies(0), ["2", "3", "4"]);
     cluster.send("orders", 0, "after");
     member.until("what is sent later", |member| member.records.len() == 10);
+    member.leave();
+}
+
+/// A member that holds partition 0 with 20 records fetched, the first of them in hand.
+fn with_a_record_in_hand(cluster: &Cluster) -> Member {
+    let mut member = Member::join(&cluster.new_protocol(), "orders");
+    member.held.insert(0);
+    member.until("the offer", |member| !member.offers.is_empty());
+    member.until("the prefetch", |member| {
+        member.source.slots.iter().all(|held| held.queue.len() + held.in_hand.len() >= 20)
+    });
+    member.source.sift = true;
+    member.turn();
+    assert_eq!(member.source.slots.iter().map(|held| held.in_hand.len()).collect::<Vec<_>>(), [1]);
+    member
+}
+
+#[test]
+fn a_record_in_hand_comes_first() {
+    let cluster = Cluster::with_topic("orders", 1);
+    cluster.send_many("orders", 0, 20);
+    let mut member = with_a_record_in_hand(&cluster);
+    member.source.sift = true;
+    member.turn();
+    assert!(member.records.is_empty());
+    member.held.clear();
+    member.until("all", |member| member.records.len() == 20);
+    assert_eq!(member.bodies(0), (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+    member.leave();
+}
+
+#[test]
+fn an_error_behind_a_record_in_hand_loses_nothing() {
+    let cluster = Cluster::with_topic("orders", 1);
+    cluster.send_many("orders", 0, 20);
+    let mut member = with_a_record_in_hand(&cluster);
+    let (slot, mut events) = (member.slot(0), Vec::new());
+    let error = After::Error(ffi::code_for_tests(-199), "a batch could not be read".into());
+    member.source.after_read(slot, error, Instant::now(), &mut events);
+    assert!(
+        matches!(&events[..], [SourceEvent::Trouble(text)] if text.contains("orders/0 stops at offset 0")),
+        "{events:?}"
+    );
+    member.held.clear();
+    member.until("all", |member| member.records.len() == 20);
+    assert_eq!(member.bodies(0), (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+    member.leave();
+}
+
+#[test]
+fn a_trim_that_fails_is_told_once() {
+    let cluster = Cluster::with_topic("orders", 1);
+    cluster.send_many("orders", 0, 20);
+    let mut member = Member::join(&cluster.new_protocol(), "orders");
+    member.until("all", |member| member.records.len() == 20);
+    let slot = member.slot(0);
+    // The mock cluster cannot delete records.
+    member.source.trim(slot, 10);
+    member.source.trim(slot, 15);
+    member.until("the failure", |member| !member.troubles.is_empty());
+    member.committed("");
+    assert_eq!(member.troubles.iter().filter(|text| text.contains("cannot be deleted")).count(), 1, "{member:?}");
     member.leave();
 }

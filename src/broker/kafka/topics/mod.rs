@@ -5,15 +5,21 @@
 //! 2. An existing topic of the group is never changed here; what would lose records is refused.
 //! 3. Every existing tier of the group is in the result, also those that no configuration names any more (RULES 4).
 
+#[cfg(test)]
+mod tests;
 pub(crate) mod verify;
 pub(crate) mod wanted;
 
 use super::{
     cluster::{Cluster, NotMade, Observed, Survey},
-    connection::Unreachable,
+    connection::{LOOK_AGAIN, REACH, Unreachable},
 };
 use retrial_core::naming::{DelayError, GroupNames, OwnTopic};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
 use verify::{Findings, Unusable};
 use wanted::{Basis, DEFAULT_MAX_MESSAGE, Wanted};
 
@@ -242,10 +248,26 @@ fn make(cluster: &Cluster, order: &Order<'_>, missing: &[Wanted]) -> Result<(), 
         return Err(TopicsError::OwnMissing { topics, address: address() });
     }
     match cluster.create(missing)?.into_iter().next() {
-        None => Ok(()),
+        None => wait_until_visible(cluster, missing),
         Some(NotMade { topic, reason, forbidden }) => {
             Err(TopicsError::NotMade { topic, address: address(), reason, forbidden })
         }
+    }
+}
+
+/// Brokers hear of a topic some time after the controller made it, and whoever subscribes before that learns of it
+/// only at the next refresh of its metadata, minutes later.
+fn wait_until_visible(cluster: &Cluster, made: &[Wanted]) -> Result<(), TopicsError> {
+    let deadline = Instant::now() + REACH;
+    loop {
+        let survey = cluster.survey()?;
+        let Some(hidden) = made.iter().find(|own| !survey.topics.contains_key(&own.name)) else { return Ok(()) };
+        if Instant::now() >= deadline {
+            let reason = format!("it was made, and no broker shows it after {REACH:?}");
+            let address = cluster.address().to_owned();
+            return Err(TopicsError::NotMade { topic: hidden.name.clone(), address, reason, forbidden: false });
+        }
+        thread::sleep(LOOK_AGAIN);
     }
 }
 

@@ -8,6 +8,7 @@ mod lineage;
 mod loss;
 mod order;
 mod redo;
+mod repeats;
 mod settlement;
 mod silence;
 
@@ -106,7 +107,8 @@ impl fmt::Display for Violation {
 
 /// Every promise that this trace shows broken.
 pub(crate) fn judge(trace: &Trace, terms: &Terms) -> Vec<Violation> {
-    let judges = [loss::judge, early::judge, order::judge, silence::judge, redo::judge, lineage::judge, misuse];
+    let judges =
+        [loss::judge, early::judge, order::judge, silence::judge, redo::judge, repeats::judge, lineage::judge, misuse];
     judges.into_iter().flat_map(|judge| judge(trace, terms)).collect()
 }
 

@@ -27,12 +27,12 @@ pub(super) fn judge(trace: &Trace, terms: &Terms) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (at, event) in trace.events().enumerate() {
         match event {
-            Event::Offered { process, slot, place, committed, is_ours } => {
+            Event::Offered { process, slot, place, committed, holds } => {
                 let (offset, epoch, metadata) = committed.as_ref().map_or((i64::MIN, -1, &[][..]), |committed| {
                     (committed.offset, committed.leader_epoch, &committed.metadata[..])
                 });
                 let runs = (terms.runs)(place, offset, metadata);
-                let void = !is_ours;
+                let void = !holds;
                 let tenure = Tenure { place: place.clone(), committed: offset, epoch, runs, void };
                 tenures.insert((*process, *slot), tenure);
             }

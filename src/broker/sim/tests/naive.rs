@@ -19,7 +19,7 @@ use retrial_core::{
     time::Timestamp,
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -45,6 +45,8 @@ pub(super) enum Flaw {
     ForgetsAttempts,
     /// Reads a partition from its start, whatever is committed.
     IgnoresCommits,
+    /// Runs a forward as often as it was written.
+    RunsRepeats,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ struct Held {
     next: i64,
     epoch: i32,
     delivered: i64,
+    seen: BTreeSet<u64>,
     revoking: Option<(Timestamp, Option<CommitId>)>,
 }
 
@@ -219,6 +222,7 @@ impl Naive {
             next,
             epoch,
             delivered: next,
+            seen: BTreeSet::new(),
             revoking: None,
         };
         self.held.insert(offer.slot, held);
@@ -240,7 +244,15 @@ impl Naive {
                 continue;
             }
             let Some(record) = self.held.get_mut(&slot).and_then(|held| held.queue.pop_front()) else { continue };
-            let (origin, attempts) = self.past(&record).map_or((here(&record), 0), |past| (past.origin, past.attempts));
+            let past = self.past(&record);
+            let identity = past.as_ref().map(History::identity).filter(|_| self.flaw != Flaw::RunsRepeats);
+            if let (Some(identity), Some(held)) = (identity, self.held.get_mut(&slot))
+                && !held.seen.insert(identity)
+            {
+                self.advance(slot, &record);
+                continue;
+            }
+            let (origin, attempts) = past.map_or((here(&record), 0), |past| (past.origin, past.attempts));
             self.cluster.began(self.process, &record, origin, attempts + 1);
             let end = now.after(self.random.millis(&(0..=40)));
             self.held.get_mut(&slot).into_iter().for_each(|held| held.running.push((record.clone(), end)));

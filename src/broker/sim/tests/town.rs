@@ -7,6 +7,7 @@ use crate::broker::sim::{
     faults::Faults,
     log::Message,
     random::Random,
+    trace::Event,
 };
 use retrial_core::{naming::GroupNames, time::Timestamp};
 use std::{rc::Rc, time::Duration};
@@ -66,6 +67,16 @@ impl Town {
         }
     }
 
+    /// How many partitions each member has in the latest generation.
+    pub(super) fn readers(&self) -> Vec<usize> {
+        let trace = self.cluster.trace();
+        let latest = trace.events().rev().find_map(|event| match event {
+            Event::Generation { assigned, .. } => Some(assigned.iter().map(|(_, places)| places.len()).collect()),
+            _ => None,
+        });
+        latest.unwrap_or_default()
+    }
+
     /// Lets time pass, with this many records arriving in equal distances.
     pub(super) fn run(&mut self, time: Duration, records: u32) {
         let (begin, mut sent) = (self.cluster.now(), 0);
@@ -87,7 +98,7 @@ impl Town {
 
     fn next(&self) -> Option<Timestamp> {
         let own = self.members.iter().filter_map(|place| match place {
-            Place::Lives(member, due) if !self.cluster.is_frozen(member.process) => *due,
+            Place::Lives(member, due) if !member.over && !self.cluster.is_frozen(member.process) => *due,
             Place::Lives(..) => None,
             Place::Empty(until) => Some(*until),
         });

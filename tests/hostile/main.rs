@@ -1,0 +1,11 @@
+//! Records and starts that are odd or hostile, on a real Kafka: each has a clear outcome, and nothing is lost.
+
+mod bytes;
+mod fenced;
+mod gaps;
+mod memory;
+mod metadata;
+mod raw;
+mod stage;
+mod starts;
+mod tiers;

@@ -1,0 +1,228 @@
+//! What every test here needs: a service that runs, what its handler saw, what it logged.
+
+use crate::raw::{self, Raw};
+use retrial::{
+    App, Attempt, Bytes, HandlerSet, Headers, Key, Origin, Running, Service, ServiceError, Settings, SourceTime,
+};
+use retrial_kafka_for_tests::Kafka;
+use std::{
+    fmt::Debug,
+    io,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+/// How long something may take that should take a moment: only a test that fails waits as long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One attempt as the handler saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sight {
+    pub(crate) origin: Origin,
+    pub(crate) attempt: u32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub(crate) time: SourceTime,
+}
+
+/// What handlers of one test saw, in the order of their beginning.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sights(Arc<Mutex<Vec<Sight>>>);
+
+impl Sights {
+    pub(crate) fn see(&self, attempt: &Attempt, parts: (Option<Bytes>, Option<Key>, Headers, SourceTime)) {
+        let (body, key, headers, time) = parts;
+        let headers = headers.iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect();
+        let sight = Sight {
+            origin: attempt.origin(),
+            attempt: attempt.number(),
+            key: key.map(|key| key.to_vec()),
+            body: body.map(|body| body.to_vec()),
+            headers,
+            time,
+        };
+        self.lock().push(sight);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Sight> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Offsets seen of a partition, in the order of their beginning.
+    pub(crate) fn offsets(&self, partition: i32) -> Vec<i64> {
+        let all = self.lock();
+        all.iter().filter(|sight| sight.origin.partition == partition).map(|sight| sight.origin.offset).collect()
+    }
+
+    /// Bodies seen, as text, sorted.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |sight: &Sight| String::from_utf8_lossy(sight.body.as_deref().unwrap_or_default()).into_owned();
+        let mut texts: Vec<String> = self.lock().iter().map(text).collect();
+        texts.sort();
+        texts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Sight>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A topic whose records stay, whatever their time.
+pub(crate) fn lasting_topic(kafka: &Kafka, prefix: &str, partitions: i32, configs: &[(&str, &str)]) -> String {
+    let topic = kafka.unique_topic(prefix);
+    let lasting = [("retention.ms", "-1"), ("message.timestamp.after.max.ms", "9223372036854775807")];
+    let all: Vec<(&str, &str)> = lasting.into_iter().chain(configs.iter().copied()).collect();
+    kafka.create_topic(&topic, partitions, &all);
+    topic
+}
+
+/// Settings that make a test quick.
+pub(crate) fn quick() -> Settings {
+    Settings::default().commit_interval(Duration::from_millis(100)).drain(Duration::from_secs(2))
+}
+
+/// How the service reaches the test's cluster.
+pub(crate) fn reach(kafka: &Kafka) -> retrial::Kafka {
+    retrial::Kafka::bootstrap(kafka.bootstrap())
+}
+
+/// An app of a group.
+pub(crate) fn app(group: &str, tiers: &[u64]) -> App {
+    App::group(group).tiers(tiers.iter().map(|&seconds| retrial::secs(seconds)))
+}
+
+/// A built app, connected and running.
+pub(crate) async fn run(app: HandlerSet, kafka: retrial::Kafka, settings: Settings) -> Running {
+    listen();
+    let service = Service::connect_with(app, kafka, settings).await.unwrap_or_else(|error| panic!("{error}"));
+    service.start().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Makes the topics of a group, and reads nothing.
+pub(crate) async fn make_topics(app: HandlerSet, kafka: retrial::Kafka) {
+    Service::connect_with(app, kafka, quick().start_at(retrial::StartAt::Earliest))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Stops a service in order.
+pub(crate) async fn stop(mut running: Running) {
+    running.stop();
+    let ended = tokio::time::timeout(PATIENCE, running.ended()).await.expect("a stop that ends");
+    ended.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The end of a service that ends by itself.
+pub(crate) async fn end_of(running: &mut Running) -> Result<(), ServiceError> {
+    tokio::time::timeout(PATIENCE, running.ended()).await.expect("a service that ends")
+}
+
+/// Waits until a question has an answer.
+pub(crate) async fn until<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(Instant::now() < limit, "still not after {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until a condition holds.
+pub(crate) async fn until_true(what: &str, mut condition: impl FnMut() -> bool) {
+    until(what, || condition().then_some(())).await;
+}
+
+/// Waits until a topic has so many records; more than that fails the test.
+pub(crate) async fn records_of(kafka: &Kafka, topic: &str, count: usize) -> Vec<Raw> {
+    let end = || kafka.offsets(topic).values().map(|(_, end)| end).sum::<i64>();
+    until_true(&format!("{count} records in {topic}"), || end() >= count as i64).await;
+    let records = raw::read(kafka, topic);
+    assert_eq!(records.len(), count, "{topic} has {:?}", records.iter().map(shown).collect::<Vec<_>>());
+    records
+}
+
+/// Waits until a group has committed this offset for a partition.
+pub(crate) async fn until_committed(kafka: &Kafka, group: &str, topic: &str, partition: i32, offset: i64) {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        let found = committed(kafka, group, topic, partition);
+        if found == Some(offset) {
+            return;
+        }
+        let log = || logged(&[group]).join("\n");
+        assert!(Instant::now() < limit, "{group} commits {found:?} for {topic}/{partition}, not {offset}:\n{}", log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What a group has committed for a partition.
+pub(crate) fn committed(kafka: &Kafka, group: &str, topic: &str, partition: i32) -> Option<i64> {
+    kafka.committed(group, topic).iter().find(|commit| commit.partition == partition).map(|commit| commit.offset)
+}
+
+/// A record in a few words, for messages of tests.
+pub(crate) fn shown(record: &Raw) -> impl Debug + use<> {
+    let headers: Vec<String> = record
+        .headers
+        .iter()
+        .take(40)
+        .map(|(name, value)| format!("{}={}", name.escape_ascii(), value.as_deref().unwrap_or(b"null").escape_ascii()))
+        .collect();
+    (record.partition, record.offset, record.body.as_deref().map(<[u8]>::len), headers)
+}
+
+/// Lines that this process logged.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+static LOG: OnceLock<Log> = OnceLock::new();
+
+/// Begins to keep what is logged.
+pub(crate) fn listen() {
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        let filter = EnvFilter::new("info,librdkafka=warn");
+        let all = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(log.clone());
+        all.init();
+        log
+    });
+}
+
+/// Lines logged so far that have all of these words; one with `=` must stand alone.
+pub(crate) fn logged(words: &[&str]) -> Vec<String> {
+    let Some(log) = LOG.get() else { return Vec::new() };
+    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = String::from_utf8_lossy(&bytes);
+    let has = |line: &str, word: &str| match word.contains('=') {
+        true => line.split_whitespace().any(|found| found == word),
+        false => line.contains(word),
+    };
+    text.lines().filter(|line| words.iter().all(|word| has(line, word))).map(str::to_owned).collect()
+}
