@@ -181,7 +181,7 @@ impl World {
                 Action::Abandon(slot) => {
                     let gone: Vec<_> = self.running.extract_if(.., |work| work.ticket.slot == slot).collect();
                     for work in &gone {
-                        self.running_keys.remove(&work.record.key);
+                        self.running_keys.remove(&self.lane(&work.record));
                     }
                     let finished = gone.iter().map(|work| Finished::Abandoned {
                         ticket: work.ticket,
@@ -212,11 +212,15 @@ impl World {
     }
 
     fn forget_running(&mut self, slot: Slot) {
-        let keys: Vec<_> =
-            self.running.extract_if(.., |work| work.ticket.slot == slot).map(|work| work.record.key).collect();
-        keys.iter().for_each(|key| {
-            self.running_keys.remove(key);
-        });
+        let gone: Vec<_> = self.running.extract_if(.., |work| work.ticket.slot == slot).collect();
+        for work in gone {
+            self.running_keys.remove(&self.lane(&work.record));
+        }
+    }
+
+    /// What a record shares with those it must not overtake.
+    fn lane(&self, record: &Rec) -> u64 {
+        if matches!(self.order, Order::ByPartition(_)) { 0 } else { record.key }
     }
 
     /// Promises 4, 5 and 9.
@@ -229,8 +233,8 @@ impl World {
         // What came back through a tier has given its order up (overtake).
         let returned = work.history.is_some() && !self.order.keeps_lane();
         if self.order != Order::Unordered && work.tries == 0 && !returned {
-            assert!(self.running_keys.insert(work.record.key), "two records of one key at once");
-            let last = self.last_of_key.insert(work.record.key, work.record.offset);
+            assert!(self.running_keys.insert(self.lane(&work.record)), "two records of one key at once");
+            let last = self.last_of_key.insert(self.lane(&work.record), work.record.offset);
             assert!(last.is_none_or(|last| last <= work.record.offset || self.crashes > 0), "key out of order");
         }
     }
@@ -275,7 +279,7 @@ impl World {
                     offset: *offset,
                     leader_epoch: 0,
                     appended: *appended,
-                    lane: if matches!(self.order, Order::ByKey(_)) { record.key } else { 0 },
+                    lane: self.lane(record),
                     record: record.clone(),
                     lineage: history.clone().map(|history| Box::new(Lineage::Known(history))),
                 })
@@ -294,7 +298,7 @@ impl World {
         let work = self.running.remove(which % self.running.len());
         let origin = work.record.offset;
         if self.order != Order::Unordered {
-            self.running_keys.remove(&work.record.key);
+            self.running_keys.remove(&self.lane(&work.record));
         }
         let finished = match outcome {
             Outcome::Done => {
@@ -481,6 +485,11 @@ proptest! {
     #[test]
     fn order_by_key_holds_with_hold(steps in prop::collection::vec(step(), 0..400)) {
         run(Order::ByKey(OnExhausted::Hold), &steps, 1);
+    }
+
+    #[test]
+    fn order_by_partition_holds(steps in prop::collection::vec(step(), 0..400)) {
+        run(Order::ByPartition(OnExhausted::Dead), &steps, 2);
     }
 
     #[test]

@@ -71,7 +71,18 @@ impl Desk {
         let (slot, partition) = (slot(index), index as i32);
         let offer = Offer { slot, topic: topic.into(), partition, topic_id: None, committed: None, log, known: false };
         self.handle(Event::Offered(vec![offer]));
+        self.accept_all();
         self.arrive(index, 0..records);
+    }
+
+    /// Accepts the commits that are under way; other decisions are kept.
+    fn accept_all(&mut self) {
+        for action in self.take_others() {
+            match action {
+                Action::Commit(id, _) => self.accept(id),
+                other => self.out.others.push(other),
+            }
+        }
     }
 
     fn arrive(&mut self, index: u32, offsets: std::ops::Range<i64>) {
@@ -214,6 +225,20 @@ fn rule_2_a_log_that_was_cut_and_has_grown_past_us_starts_over_too() {
     desk.own(0, "orders", 10);
     desk.handle(Event::OutOfRange(slot(0), LogRange { start: 3, end: 12 }));
     assert!(desk.take_others().contains(&Action::Start { slot: slot(0), offset: 3 }));
+}
+
+#[test]
+fn rule_4_a_tier_that_no_configuration_names_any_more_is_read_until_it_is_empty() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.30s", 0);
+    desk.arrive_in_tier(0, 0, history(7));
+    desk.pass(29);
+    assert!(desk.take_work().is_empty(), "early");
+    desk.pass(2);
+    let work = desk.take_work().remove(0);
+    // It goes on up the ladder that there is.
+    desk.finish(work, Outcome::Snooze(TIER));
+    assert_eq!(desk.take_forwards()[0].target, Target::Tier(TIER));
 }
 
 #[test]
@@ -409,16 +434,16 @@ fn rule_17_without_an_acknowledged_commit_for_a_session_nothing_starts_and_nothi
     let mut desk = Desk::new(Order::Unordered);
     desk.own(0, "orders", 3);
     let mut work = desk.take_work();
-    desk.advance(10_000);
-    let others = desk.take_others();
-    assert!(others.contains(&Action::Notice(Notice::LeaseExpired)));
+    desk.advance(3_400);
+    let (id, _) = desk.take_commits().remove(0);
+    desk.advance(10_100);
+    assert!(desk.take_others().contains(&Action::Notice(Notice::LeaseExpired)));
     desk.finish(work.remove(0), Outcome::Retry(reason()));
     assert!(desk.take_forwards().is_empty(), "forwarded without a lease");
     desk.arrive(0, 3..5);
     assert!(desk.take_work().is_empty(), "started without a lease");
     assert_eq!(desk.engine.room(slot(0)), 0);
-    let id = others.iter().find_map(|action| if let Action::Commit(id, _) = action { Some(*id) } else { None });
-    desk.accept(id.unwrap());
+    desk.accept(id);
     // That commit had been sent a session ago: it proves nothing any more. The next one does.
     assert!(desk.take_work().is_empty());
     desk.advance(1_000);
@@ -442,7 +467,7 @@ fn rule_17_every_partition_is_committed_each_third_of_the_session_also_when_noth
         }
         assert!(desk.now.since(last) <= SESSION / 3 + Duration::from_millis(200));
     }
-    assert!((18..=40).contains(&commits), "{commits} in a minute");
+    assert!((16..=40).contains(&commits), "{commits} in a minute");
 }
 
 #[test]
@@ -566,5 +591,8 @@ fn promise_9_results_of_a_lost_assignment_change_nothing() {
         |offset| Arrival { offset, leader_epoch: 0, appended: desk.now, lane: 0, record: Rec(offset), lineage: None };
     let arrivals = (0..100).map(arrival).collect();
     desk.handle(Event::Arrived(Slot { index: 0, generation: 99 }, arrivals));
+    // Being given a partition proves nothing: a process that was frozen may find an old assignment waiting for it.
+    assert!(desk.take_work().is_empty(), "started on the word of an assignment");
+    desk.accept_all();
     assert_eq!(desk.take_work().len(), 100);
 }

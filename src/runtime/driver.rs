@@ -55,6 +55,8 @@ pub(crate) struct Parts<S, K> {
     pub(crate) topics: Vec<TopicPlan>,
     pub(crate) reports: mpsc::Receiver<Report>,
     pub(crate) samples: mpsc::Receiver<ClockSample>,
+    /// Why the service must end, from whoever found out.
+    pub(crate) alarms: mpsc::Receiver<String>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) notices: Notices,
@@ -125,6 +127,10 @@ impl<S: Source, K: Sink> Driver<S, K> {
     pub(crate) fn turn(&mut self, now: Timestamp) -> Turn {
         while let Ok(sample) = self.parts.samples.try_recv() {
             self.parts.engine.observe_clock(sample.sent, sample.acknowledged, sample.appended);
+        }
+        if let Ok(why) = self.parts.alarms.try_recv() {
+            self.parts.permits.end_lease();
+            self.fatal.get_or_insert(why);
         }
         let reported = self.take_reports(now);
         let acknowledged = self.take_results(now);
@@ -210,8 +216,6 @@ impl<S: Source, K: Sink> Driver<S, K> {
                     self.owned.insert(offer.slot, Owned { topic, partition, topic_id, marked });
                     self.parts.notices.owned(offer);
                 }
-                // Being given partitions is a sign of life, as an acknowledged commit is.
-                self.parts.permits.extend_lease(Instant::now(), self.parts.session_timeout);
                 Event::Offered(offers)
             }
             SourceEvent::Revoking { slots, lost } => {

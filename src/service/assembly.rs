@@ -1,10 +1,13 @@
 //! Puts a service together: from an app, a connection and settings to a driver with its crews.
 
-use super::{ServiceError, Settings};
+use super::{
+    ServiceError, Settings,
+    watch::{self, Watch, Watched},
+};
 use crate::{
     app::HandlerSet,
     broker::{
-        ClockSample, Source,
+        ClockSample, Source, Waker,
         kafka::{self, Cluster, Kafka, KafkaSink, KafkaSource, Marker, Marks, SinkSetup, SourceSetup},
     },
     clock,
@@ -29,6 +32,9 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Said where the user asks for KIP-848: librdkafka mended rejoining after a long pause in 2.15 (its issues 5541, 5488).
+const EXPERIMENTAL: &str = "group.protocol=consumer is experimental with the bundled librdkafka 2.12.1; 2.15 mends it";
 
 /// How long the control topic is read at the start.
 const READ_CONTROL: Duration = Duration::from_secs(30);
@@ -65,7 +71,10 @@ pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Resu
     if marks.is_empty() && cluster.has_settings() {
         refuse_old_backlog(&kafka, names.group(), &found, settings.start_at)?;
     }
-    let summary = summary(&names, &topics, &found, &marks, &ladder);
+    let mut summary = summary(&names, &topics, &found, &marks, &ladder);
+    if kafka.properties.new_protocol() {
+        summary.push(EXPERIMENTAL.into());
+    }
     summary.iter().for_each(|line| tracing::info!(group = names.group(), "{line}"));
     found.warnings.iter().for_each(|warning| tracing::warn!(group = names.group(), "{warning}"));
     Ok(Prepared { names, ladder, topics, settings, kafka, cluster: Arc::new(cluster), found, marks, summary })
@@ -136,6 +145,7 @@ pub(super) struct Assembled {
     pub(super) driver: Driver<KafkaSource, KafkaSink>,
     pub(super) runtimes: Vec<Runtime>,
     pub(super) marker: Option<Marker>,
+    pub(super) watch: Option<Watch>,
     pub(super) cluster: Arc<Cluster>,
 }
 
@@ -148,6 +158,8 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
     let sink = sink(&prepared, source.waker())?;
     let (samples, sampled) = mpsc::channel();
     let marker = marker(&prepared, samples)?;
+    let (alarms, alarmed) = mpsc::channel();
+    let watch = watch(&prepared, alarms, source.waker())?;
     let cluster = Arc::clone(&prepared.cluster);
     let engine = Engine::new(engine_config(&prepared, session_timeout), prepared.names.clone());
     let group: Arc<str> = prepared.names.group().into();
@@ -174,6 +186,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
         topics,
         reports: reported,
         samples: sampled,
+        alarms: alarmed,
         permits,
         meter,
         memory: prepared.settings.memory,
@@ -186,7 +199,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
             }
         }),
     };
-    Ok(Assembled { driver: Driver::new(parts), runtimes, marker, cluster })
+    Ok(Assembled { driver: Driver::new(parts), runtimes, marker, watch, cluster })
 }
 
 fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, ServiceError> {
@@ -216,7 +229,7 @@ fn any_tier(names: &GroupNames) -> String {
     format!(r"^{}\.retry\.[0-9]+[smh]$", names.stem().replace('.', r"\."))
 }
 
-fn sink(prepared: &Prepared, waker: crate::broker::Waker) -> Result<KafkaSink, ServiceError> {
+fn sink(prepared: &Prepared, waker: Waker) -> Result<KafkaSink, ServiceError> {
     let known = prepared.found.sources.iter().filter_map(|topic| Some((topic.name.clone(), topic.retention?)));
     let setup = SinkSetup {
         connection: prepared.kafka.connection(),
@@ -241,6 +254,23 @@ fn marker(prepared: &Prepared, samples: mpsc::Sender<ClockSample>) -> Result<Opt
     let (connection, control) = (prepared.kafka.connection(), prepared.names.control());
     let marker = Marker::start(&connection, control, prepared.cluster.has_settings(), tell, sampled);
     Ok(Some(marker.map_err(ServiceError::Thread)?))
+}
+
+/// The embedded broker has no settings to verify.
+fn watch(prepared: &Prepared, alarms: mpsc::Sender<String>, waker: Waker) -> Result<Option<Watch>, ServiceError> {
+    if !prepared.cluster.has_settings() {
+        return Ok(None);
+    }
+    let watched = Watched {
+        cluster: Arc::clone(&prepared.cluster),
+        names: prepared.names.clone(),
+        sources: prepared.topics.iter().map(|topic| topic.topic.to_string()).collect(),
+        delays: prepared.ladder.delays().to_vec(),
+        may_trim: prepared.kafka.trim_tiers,
+        said: prepared.found.warnings.clone(),
+    };
+    let watch = watch::start(watched, prepared.settings.verify_every, alarms, waker);
+    Ok(Some(watch.map_err(ServiceError::Thread)?))
 }
 
 fn engine_config(prepared: &Prepared, session_timeout: Duration) -> EngineConfig {

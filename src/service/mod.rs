@@ -3,6 +3,7 @@
 mod assembly;
 mod error;
 mod settings;
+mod watch;
 
 pub use error::ServiceError;
 pub use settings::Settings;
@@ -106,12 +107,13 @@ impl Service {
     /// The client or a thread that could not be made.
     pub fn start(self) -> Result<Running, ServiceError> {
         let drain = self.prepared.settings.drain;
-        let Assembled { driver, runtimes, marker, cluster } = assembly::assemble(self.prepared)?;
+        let Assembled { driver, runtimes, marker, watch, cluster } = assembly::assemble(self.prepared)?;
         let (stops, stopping) = mpsc::channel();
         let waker = driver.waker();
         let (done, ended) = oneshot::channel();
         let turn = move || {
             let (source, sink, result) = run(driver, &stopping);
+            drop(watch);
             close(source, sink);
             if let Some(marker) = marker {
                 marker.close(CLOSING);

@@ -13,6 +13,7 @@ pub struct Settings {
     pub(crate) blocking_threads: usize,
     pub(crate) concurrency: Option<usize>,
     pub(crate) start_at: StartAt,
+    pub(crate) verify_every: Duration,
 }
 
 impl Default for Settings {
@@ -25,6 +26,7 @@ impl Default for Settings {
             blocking_threads: crate::runtime::DEFAULT_BLOCKING_THREADS,
             concurrency: None,
             start_at: StartAt::Unset,
+            verify_every: Duration::from_secs(60),
         }
     }
 }
@@ -79,6 +81,14 @@ impl Settings {
     #[must_use]
     pub fn concurrency(mut self, attempts: usize) -> Self {
         self.concurrency = Some(attempts);
+        self
+    }
+
+    /// How often the group's own topics are verified again while the service runs: one that was deleted and made anew
+    /// with settings that lose records ends the service. Default 60 s.
+    #[must_use]
+    pub fn verify_every(mut self, interval: Duration) -> Self {
+        self.verify_every = interval;
         self
     }
 

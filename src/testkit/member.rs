@@ -78,6 +78,7 @@ impl Member {
             reports: reported,
             // Its forwards tell the broker's clock; there is no control topic that is written at the start.
             samples: mpsc::channel().1,
+            alarms: mpsc::channel().1,
             permits: Arc::clone(&permits),
             meter,
             memory: MEMORY,

@@ -72,8 +72,7 @@ pub(crate) const KNOWN_IMPORTS: &[Known] = &[Known {
     why: "a macro that spells out tuples, for handlers and their arguments alike",
 }];
 
-pub(crate) const KNOWN_RESERVED: &[Known] =
-    &[Known { file: "retry/src/engine/partition.rs", named: "std::collections::HashSet", why: "never iterated" }];
+pub(crate) const KNOWN_RESERVED: &[Known] = &[];
 
 /// Paths outside the crate that only some files may name, and none of the others.
 pub(crate) struct Reserved {

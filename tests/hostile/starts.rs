@@ -249,3 +249,21 @@ async fn a_partition_whose_offset_was_deleted_is_held_with_a_reason_and_the_othe
     stage::stop(running).await;
     assert_eq!(sights.texts(), ["0 after", "0 before", "1 after", "1 before"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tier_that_is_made_anew_with_settings_that_lose_records_ends_the_service_and_says_why() {
+    let kafka = available!(Kafka::shared());
+    let (group, topic) = (kafka.unique_group("anew"), stage::lasting_topic(kafka, "anew", 1, &[]));
+    let app = stage::app(&group, &[1]).topic(&topic, handler(nothing)).build().expect("an app");
+    let every = std::time::Duration::from_millis(200);
+    let mut running = stage::run(app, stage::reach(kafka), stage::quick().verify_every(every)).await;
+    stage::until_committed(kafka, &group, &topic, 0, 0).await;
+    let tier = format!("{group}.retry.1s");
+    kafka.delete_topic(&tier);
+    stage::until_true("the tier's absence is told", || !stage::logged(&["WARN", "are missing", &tier]).is_empty())
+        .await;
+    kafka.create_topic(&tier, 1, &[("message.timestamp.type", "CreateTime")]);
+    let ended = stage::end_of(&mut running).await;
+    let Err(ServiceError::Broken(why)) = &ended else { panic!("{ended:?}") };
+    assert_says(why, &[&tier, "message.timestamp.type=CreateTime", "set it to LogAppendTime"]);
+}

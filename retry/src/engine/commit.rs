@@ -3,7 +3,8 @@
 //! # Invariants
 //! 1. One commit is outstanding at a time; a repeated one is built anew from what is owned then.
 //! 2. A partition that is clean is sent again only for the lease.
-//! 3. `lease_expired` from one session timeout after the last sign of life until the next.
+//! 3. Nothing starts before the group has accepted a commit, nor from a session timeout after the last accepted one was
+//!    sent. Being given partitions proves nothing: a process that was frozen finds old assignments waiting for it.
 
 use super::{
     CommitIds, Engine,
@@ -33,8 +34,12 @@ pub(super) struct Committing {
     ids: CommitIds,
     under_way: Option<UnderWay>,
     /// The last sign that the group counts us in; `None` while nothing is owned.
+    /// When the last commit that was accepted had been sent: then, at the latest, the group counted us in.
     alive: Option<Timestamp>,
-    expired: bool,
+    /// Whether that was less than a session ago.
+    valid: bool,
+    /// Whether the end of the lease was told.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -47,7 +52,7 @@ struct UnderWay {
 
 impl Committing {
     pub(super) fn lease_expired(&self) -> bool {
-        self.expired
+        !self.valid
     }
 }
 
@@ -62,34 +67,25 @@ pub(super) fn pace(config: &EngineConfig) -> Pace {
 }
 
 impl<R: Payload> Engine<R> {
-    /// An assignment is a sign of life.
-    pub(super) fn lease_begins(&mut self, now: Timestamp) {
-        self.commit.alive = Some(self.commit.alive.map_or(now, |alive| alive.max(now)));
-    }
-
     pub(super) fn check_lease(&mut self, now: Timestamp, out: &mut Actions<R>) {
         if self.commit.under_way.as_ref().is_some_and(|commit| later(commit.sent, PATIENCE) <= now) {
             let silent = self.commit.under_way.take();
             self.commit_again(now, &silent.map(|commit| commit.entries).unwrap_or_default());
         }
-        if self.partitions.iter().all(Option::is_none) {
-            self.commit.alive = None;
-            self.commit.expired = false;
-            return;
-        }
-        let over = self.lease_ends(now).is_some_and(|end| end <= now);
-        if over && !self.commit.expired {
-            self.commit.expired = true;
-            Self::notice(out, Notice::LeaseExpired);
+        if self.lease_ends().is_some_and(|end| end <= now) {
+            self.commit.valid = false;
+            // Without a partition there is nothing to commit, and no harm.
+            if self.partitions.iter().any(Option::is_some) {
+                self.commit.told = true;
+                Self::notice(out, Notice::LeaseExpired);
+            }
         }
     }
 
     /// When the lease ends if no commit is acknowledged before.
-    pub(super) fn lease_ends(&self, _now: Timestamp) -> Option<Timestamp> {
-        if self.commit.expired {
-            return None;
-        }
-        Some(later(self.commit.alive?, self.config.session_timeout))
+    pub(super) fn lease_ends(&self) -> Option<Timestamp> {
+        let alive = self.commit.alive.filter(|_| self.commit.valid)?;
+        Some(later(alive, self.config.session_timeout))
     }
 
     /// When the next commit is due, unless one is under way.
@@ -176,7 +172,7 @@ impl<R: Payload> Engine<R> {
         match result {
             CommitResult::Accepted { refused } => {
                 self.pace.answered(now, true);
-                self.renew_lease(under_way.sent, out);
+                self.renew_lease(under_way.sent, now, out);
                 for (slot, offset) in under_way.entries {
                     match refused.iter().find(|(refused, _)| *refused == slot) {
                         Some((_, why)) => self.not_committed(slot, why, out),
@@ -192,16 +188,19 @@ impl<R: Payload> Engine<R> {
             CommitResult::Expelled => {
                 Self::notice(out, Notice::CommitFailed("the group has expelled this member".into()));
                 self.commit_again(now, &under_way.entries);
-                self.commit.expired = true;
+                self.commit.valid = false;
+                self.commit.alive = None;
             }
         }
         self.last_commit_ended(id);
     }
 
-    /// The lease counts from when the accepted commit was sent: then, at the latest, the group counted us in.
-    fn renew_lease(&mut self, sent: Timestamp, out: &mut Actions<R>) {
-        self.commit.alive = Some(self.commit.alive.map_or(sent, |alive| alive.max(sent)));
-        if std::mem::take(&mut self.commit.expired) {
+    /// The lease counts from when the accepted commit was sent.
+    fn renew_lease(&mut self, sent: Timestamp, now: Timestamp, out: &mut Actions<R>) {
+        let alive = self.commit.alive.map_or(sent, |alive| alive.max(sent));
+        self.commit.alive = Some(alive);
+        self.commit.valid = later(alive, self.config.session_timeout) > now;
+        if self.commit.valid && std::mem::take(&mut self.commit.told) {
             Self::notice(out, Notice::LeaseRenewed);
         }
     }

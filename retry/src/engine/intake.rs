@@ -73,7 +73,6 @@ impl<R: Payload> Engine<R> {
             seen: Recent::default(),
         };
         self.insert(partition);
-        self.lease_begins(now);
         match phase {
             Phase::Unplaced => Self::notice(out, held_for_want_of_offset(slot)),
             // Also in a stop, when nothing of it will be read: the group waits for the answer.

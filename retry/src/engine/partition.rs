@@ -12,11 +12,8 @@ use crate::{
     ledger::Ledger,
     time::Timestamp,
 };
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use hashbrown::HashSet;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// What kind of topic a partition belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +147,7 @@ const REMEMBERED: usize = 65_536;
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     order: VecDeque<u64>,
-    known: HashSet<u64>,
+    known: HashSet<u64, foldhash::fast::FixedState>,
 }
 
 impl Recent {

@@ -1,0 +1,82 @@
+//! Looks at the group's topics again and again while the service runs (RULES 7).
+//!
+//! A topic that was deleted comes back as whoever makes it wants it: with the producer's timestamps, say, under which
+//! waiting records die by retention before they are due. What would have refused the start ends the service; what is
+//! missing or weak is said once, and again when it changes.
+
+use crate::broker::{
+    Waker,
+    kafka::{self, Cluster, TopicsError},
+};
+use retrial_core::naming::GroupNames;
+use std::{
+    io,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+/// What the topics are compared with.
+pub(super) struct Watched {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) names: GroupNames,
+    pub(super) sources: Vec<String>,
+    pub(super) delays: Vec<Duration>,
+    pub(super) may_trim: bool,
+    /// What was said at the start already.
+    pub(super) said: Vec<String>,
+}
+
+/// Keeps the looking going until it is dropped.
+#[derive(Debug)]
+pub(super) struct Watch {
+    _end: mpsc::Sender<()>,
+}
+
+/// Looks every so often, and sends why the service must end, if it must.
+pub(super) fn start(
+    mut watched: Watched,
+    every: Duration,
+    alarms: mpsc::Sender<String>,
+    waker: Waker,
+) -> io::Result<Watch> {
+    let (end, ended) = mpsc::channel();
+    let watch = move || {
+        while ended.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if let Some(why) = watched.look() {
+                // Nobody hears it only where the service has ended already.
+                let _ = alarms.send(why);
+                waker.wake();
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("retrial-watch".into()).spawn(watch)?;
+    Ok(Watch { _end: end })
+}
+
+impl Watched {
+    /// Compares once. Some reason if the service must end.
+    fn look(&mut self) -> Option<String> {
+        let sources: Vec<&str> = self.sources.iter().map(String::as_str).collect();
+        let order = kafka::TopicsOrder {
+            names: &self.names,
+            sources: &sources,
+            delays: &self.delays,
+            create: false,
+            may_trim: self.may_trim,
+        };
+        let now = match kafka::prepare(&self.cluster, &order) {
+            Ok(found) => found.warnings,
+            Err(error @ TopicsError::Unusable(_)) => return Some(error.to_string()),
+            // Brokers that do not answer are told by the clients themselves.
+            Err(TopicsError::Unreachable(_)) => return None,
+            Err(error) => vec![error.to_string()],
+        };
+        for warning in now.iter().filter(|warning| !self.said.contains(warning)) {
+            tracing::warn!(group = self.names.group(), "{warning}");
+        }
+        self.said = now;
+        None
+    }
+}
