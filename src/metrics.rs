@@ -70,6 +70,11 @@ pub(crate) fn dead_letters(topic: &str, cause: &'static str) -> Counter {
     counter!("retrial_dead_letters_total", "topic" => topic.to_owned(), "cause" => cause)
 }
 
+/// When the oldest dead letter will be deleted by its topic's retention, in seconds since 1970 (RULES 5).
+pub(crate) fn dead_letters_vanish(at: retrial_core::time::Timestamp) {
+    gauge!("retrial_dead_letters_vanish_timestamp_seconds").set(at.as_millis() as f64 / 1000.0);
+}
+
 /// Partitions that take nothing, by reason.
 pub(crate) fn held_partitions(topic: &str, reason: &'static str) -> Gauge {
     gauge!("retrial_held_partitions", "topic" => topic.to_owned(), "reason" => reason)

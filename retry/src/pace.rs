@@ -6,18 +6,21 @@
 //!
 //! # Invariants
 //! 1. One commit is outstanding at a time.
-//! 2. Two are never closer than the floor: 50 ms or ten round trips of the last commit, whichever is longer. The floor
+//! 2. Two are never closer than the floor: 50 ms or ten usual round trips (the median of five), whichever is longer. The floor
 //!    gives way to the lease: it is never more than half of a lease third.
 //! 3. Metadata bytes stay within the rate, spread by the size of the last commit (RULES 9). They, too, give way to
 //!    the lease.
 //! 4. While anything is owned, each partition's turn comes before its lease third is over, or as soon as 1 and 2 allow.
 
 use crate::time::Timestamp;
-use std::{ops::Range, time::Duration};
+use std::{collections::VecDeque, ops::Range, time::Duration};
 
 /// Largest commit request, in bytes by [`entry_bytes`]: the broker writes each as one batch, and refuses one above its
 /// `message.max.bytes` (about 1 MiB) as a whole.
 pub const REQUEST_BYTES: usize = 256 * 1024;
+
+/// How many round trips the usual one is taken from.
+const REMEMBERED: usize = 5;
 
 /// How often to commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,7 @@ pub struct Pace {
     hastened: bool,
     refused: bool,
     last: Option<Timestamp>,
-    round_trip: Duration,
+    round_trips: VecDeque<Duration>,
     bytes_free: Timestamp,
     confirmed: Option<Timestamp>,
 }
@@ -104,7 +107,7 @@ impl Pace {
             hastened: false,
             refused: false,
             last: None,
-            round_trip: Duration::ZERO,
+            round_trips: VecDeque::new(),
             bytes_free: Timestamp::from_millis(i64::MIN),
             confirmed: None,
         }
@@ -125,7 +128,10 @@ impl Pace {
         self.outstanding = false;
         self.refused = !accepted;
         if accepted {
-            self.round_trip = now.since(sent);
+            self.round_trips.push_back(now.since(sent));
+            if self.round_trips.len() > REMEMBERED {
+                self.round_trips.pop_front();
+            }
             self.confirmed = Some(sent);
         }
     }
@@ -166,7 +172,7 @@ impl Pace {
     /// Least time between two commits at present.
     #[must_use]
     pub fn floor(&self) -> Duration {
-        self.config.floor.max(self.round_trip * 10).min(self.config.lease / 2)
+        self.config.floor.max(self.usual_round_trip() * 10).min(self.config.lease / 2)
     }
 
     /// When the last commit that was accepted had been sent: the owner's lease counts from there.
@@ -179,6 +185,13 @@ impl Pace {
     #[must_use]
     pub const fn is_outstanding(&self) -> bool {
         self.outstanding
+    }
+
+    /// The median of the last few: one slow answer must not leave ten times its length uncommitted.
+    fn usual_round_trip(&self) -> Duration {
+        let mut sorted: Vec<Duration> = self.round_trips.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
     }
 
     fn retry_wait(&self) -> Duration {
@@ -339,6 +352,7 @@ mod tests {
         let mut changed = vec![false; load.partitions];
         let (mut finished, mut floor, mut waits_since) = (0usize, 50i64, None);
         let mut answer: Option<(i64, bool)> = None;
+        let mut trips: Vec<i64> = Vec::new();
         let slowest = load.round_trips.iter().copied().max().unwrap_or(0);
         for now in 0..12_000i64 {
             let done = load.finishing[now as usize / 1_000 % load.finishing.len()] * usize::from(now % 100 == 0);
@@ -352,7 +366,12 @@ mod tests {
             }
             if let Some((sent, accepted)) = answer.take_if(|(sent, _)| now >= *sent + trip(load, commits.len())) {
                 pace.answered(at(now), accepted);
-                floor = if accepted { (10 * (now - sent)).clamp(50, 1_500) } else { floor };
+                if accepted {
+                    trips.push(now - sent);
+                    let mut last: Vec<i64> = trips.iter().rev().take(REMEMBERED).copied().collect();
+                    last.sort_unstable();
+                    floor = (10 * last[(last.len() - 1) / 2]).clamp(50, 1_500);
+                }
             }
             let oldest = last_sent.iter().copied().min().unwrap_or(0);
             let any = changed.contains(&true);

@@ -48,7 +48,11 @@ fn reason() -> Reason {
 
 impl Desk {
     fn new(order: Order) -> Self {
-        let retry = RetryPolicy { schedule: Schedule::delays([TIER]), in_place: 0, ..RetryPolicy::default() };
+        Self::with_tries(order, 0)
+    }
+
+    fn with_tries(order: Order, in_place: u16) -> Self {
+        let retry = RetryPolicy { schedule: Schedule::delays([TIER]), in_place, ..RetryPolicy::default() };
         let config = EngineConfig {
             group: "billing".into(),
             ladder: Ladder::new([TIER]).unwrap(),
@@ -367,6 +371,22 @@ fn rule_14_the_outage_of_one_forward_target_holds_only_its_own_partition() {
 }
 
 #[test]
+fn rule_14_a_topic_that_is_held_takes_nothing_new_and_runs_the_record_again_without_counting_an_attempt() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.finish(work, Outcome::Hold(Duration::from_secs(3)));
+    assert!(desk.take_others().iter().any(|action| matches!(action, Action::Notice(Notice::TopicHeld { .. }))));
+    desk.arrive(0, 1..3);
+    desk.pass(2);
+    assert!(desk.take_work().is_empty() && desk.take_forwards().is_empty(), "the service behind is down");
+    desk.pass(1);
+    let work = desk.take_work();
+    assert_eq!(work.iter().map(|work| work.record.0).collect::<Vec<_>>(), [0, 1, 2], "what was held goes first");
+    assert!(work[0].history.is_none() && work[0].tries == 0, "an attempt was counted");
+}
+
+#[test]
 fn rule_16_a_repeated_forward_is_finished_without_a_second_run_and_a_snoozed_one_is_not_taken_for_it() {
     let mut desk = Desk::new(Order::Unordered);
     desk.own(0, "billing.retry.5s", 0);
@@ -471,6 +491,28 @@ fn rule_17_every_partition_is_committed_each_third_of_the_session_also_when_noth
 }
 
 #[test]
+fn rule_22_tries_in_place_belong_to_one_attempt_and_happen_again_after_a_restart() {
+    let mut desk = Desk::with_tries(Order::Unordered, 1);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.finish(work, Outcome::Retry(reason()));
+    assert!(desk.take_forwards().is_empty());
+    desk.pass(1);
+    let again = desk.take_work().remove(0);
+    assert_eq!((again.tries, again.history.is_none()), (1, true), "no attempt was counted");
+    // The process dies in the middle of it; the next one begins the attempt anew, with all its tries.
+    let mut next = Desk::with_tries(Order::Unordered, 1);
+    next.own(0, "orders", 1);
+    let work = next.take_work().remove(0);
+    assert_eq!((work.tries, work.history.is_none()), (0, true));
+    next.finish(work, Outcome::Retry(reason()));
+    next.pass(1);
+    let last = next.take_work().remove(0);
+    next.finish(last, Outcome::Retry(reason()));
+    assert_eq!(next.take_forwards()[0].history.attempts, 1, "both tries are one attempt");
+}
+
+#[test]
 fn rule_23_a_failing_record_keeps_its_key_and_no_other_waits() {
     let mut desk = Desk::new(Order::ByKey(OnExhausted::Hold));
     desk.own(0, "orders", 0);
@@ -540,6 +582,55 @@ fn rule_28_a_stop_drains_says_goodbye_and_leaves() {
     assert!(!desk.engine.has_left());
     desk.accept(id);
     assert!(desk.take_others().contains(&Action::Leave) && desk.engine.has_left());
+}
+
+#[test]
+fn rule_28_a_last_commit_that_a_rebalance_refuses_is_tried_until_it_is_accepted() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    desk.pass(2);
+    let work = desk.take_work().remove(0);
+    desk.handle(Event::Stop(Duration::from_secs(25)));
+    desk.finish(work, Outcome::Done);
+    desk.advance(100);
+    // Another member joins or leaves meanwhile: the coordinator refuses every commit until all have joined again.
+    for _ in 0..30 {
+        let (id, _) = desk.take_commits().remove(0);
+        desk.handle(Event::Committed(id, CommitResult::Rebalancing));
+        assert!(!desk.engine.has_left(), "left before the last commit was accepted");
+        assert!(desk.take_commits().is_empty(), "a refused commit is not sent again at once");
+        assert!(desk.advance(0).is_some_and(|wake| wake > desk.now && wake <= desk.now.shifted(100)));
+        desk.advance(100);
+    }
+    let (id, entries) = desk.take_commits().remove(0);
+    assert_eq!((entries[0].offset, decoded(&entries[0], "orders").departure), (1, Departure::LeftWell));
+    desk.accept(id);
+    assert!(desk.engine.has_left());
+}
+
+#[test]
+fn rule_28_a_stop_does_not_wait_for_ever_for_its_last_commit_and_the_group_less_long() {
+    for (revoked, limit) in [(false, 8_000), (true, 2_000)] {
+        let mut desk = Desk::new(Order::Unordered);
+        desk.own(0, "orders", 1);
+        desk.pass(2);
+        let work = desk.take_work().remove(0);
+        desk.handle(Event::Stop(Duration::from_secs(25)));
+        desk.finish(work, Outcome::Done);
+        if revoked {
+            desk.handle(Event::Revoking { slots: vec![slot(0)], lost: false });
+        }
+        let mut waited = 0;
+        while !desk.engine.has_left() {
+            for (id, _) in desk.take_commits() {
+                desk.handle(Event::Committed(id, CommitResult::Failed("no coordinator".into())));
+            }
+            desk.advance(100);
+            waited += 100;
+            assert!(waited <= limit + 200, "not given up after {waited} ms");
+        }
+        assert!(waited >= limit - 200, "given up after {waited} ms");
+    }
 }
 
 #[test]

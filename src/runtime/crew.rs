@@ -76,6 +76,11 @@ impl Crew {
         Self { workers: (0..workers.max(1)).map(member).collect() }
     }
 
+    /// How many workers it has.
+    pub(crate) fn len(&self) -> usize {
+        self.workers.len()
+    }
+
     /// Gives a run of work to the worker with the least to do.
     pub(crate) fn give(&mut self, run: Vec<Work<Record>>) {
         let Some(member) = self.workers.iter_mut().min_by_key(|member| member.outstanding) else { return };

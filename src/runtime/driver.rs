@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Work is handed to one worker in runs of this many records: enough to make the hop cheap, few enough to share
+/// Work is handed to one worker in runs of at most this many records: enough to make the hop cheap, few enough to share
 /// the load evenly.
 const RUN: usize = 32;
 
@@ -329,11 +329,14 @@ impl<S: Source, K: Sink> Driver<S, K> {
 
     /// Shares the work out among the workers of each topic's crew.
     fn hand_out(&mut self) {
+        // A handler may block its thread, and whatever waits behind it: so a short list is shared out, too.
+        let workers: usize = self.parts.crews.iter().map(Crew::len).sum();
+        let longest = self.actions.work.len().div_ceil(workers.max(1)).clamp(1, RUN);
         let mut run: Vec<Work<Record>> = Vec::new();
         let mut crew = 0;
         for work in self.actions.work.drain(..) {
             let wanted = self.parts.topics[index(work.topic)].crew;
-            if run.len() == RUN || (wanted != crew && !run.is_empty()) {
+            if run.len() == longest || (wanted != crew && !run.is_empty()) {
                 self.parts.crews[crew].give(std::mem::take(&mut run));
             }
             crew = wanted;

@@ -50,6 +50,7 @@ const ABANDONED: u8 = 2;
 /// The worker's hold on a pending attempt.
 struct Reins {
     slot: Slot,
+    record: Record,
     control: Arc<Control>,
     order: Arc<Order>,
 }
@@ -67,6 +68,10 @@ impl Reins {
         if self.control.abandon() {
             self.order.state.store(state, Ordering::Release);
             self.order.waker.wake();
+        } else if state == TIMED_OUT {
+            // Neither retried nor forwarded before it returns: its work may still take effect.
+            let (topic, partition, offset) = (self.record.topic(), self.record.partition(), self.record.offset());
+            tracing::warn!(topic, partition, offset, "a blocking handler is overdue, and cannot be stopped");
         }
     }
 }
@@ -135,8 +140,9 @@ impl Attempts {
         self.next += 1;
         let number = self.next;
         let order = Arc::new(Order { state: AtomicU8::new(RUNS), waker: AtomicWaker::new() });
-        let (slot, control) = (running.work.ticket.slot, Arc::clone(&running.control));
-        self.reins.insert(number, Reins { slot, control, order: Arc::clone(&order) });
+        let (slot, record) = (running.work.ticket.slot, running.work.record.clone());
+        let (control, order_too) = (Arc::clone(&running.control), Arc::clone(&order));
+        self.reins.insert(number, Reins { slot, record, control, order: order_too });
         let topic = usize::from(running.work.topic.0);
         if let (Some(deadline), Some(queue)) = (deadline, self.deadlines.get_mut(topic)) {
             queue.push_back((deadline, number));

@@ -267,6 +267,7 @@ fn watch(prepared: &Prepared, alarms: mpsc::Sender<String>, waker: Waker) -> Res
         sources: prepared.topics.iter().map(|topic| topic.topic.to_string()).collect(),
         delays: prepared.ladder.delays().to_vec(),
         may_trim: prepared.kafka.trim_tiers,
+        kafka: prepared.kafka.clone(),
         said: prepared.found.warnings.clone(),
     };
     let watch = watch::start(watched, prepared.settings.verify_every, alarms, waker);

@@ -4,9 +4,13 @@
 //! waiting records die by retention before they are due. What would have refused the start ends the service; what is
 //! missing or weak is said once, and again when it changes.
 
-use crate::broker::{
-    Waker,
-    kafka::{self, Cluster, TopicsError},
+use crate::{
+    broker::{
+        Waker,
+        kafka::{self, Cluster, Kafka, TopicsError},
+    },
+    clock,
+    metrics::dead_letters_vanish,
 };
 use retrial_core::naming::GroupNames;
 use std::{
@@ -16,6 +20,15 @@ use std::{
     time::Duration,
 };
 
+/// Dead letters are looked at each so many times: they keep for months.
+const LETTERS_EVERY: u32 = 10;
+
+/// How long a partition of theirs is waited for.
+const LETTERS_LIMIT: Duration = Duration::from_secs(10);
+
+/// Less than this before the oldest dead letter vanishes, it is said.
+const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// What the topics are compared with.
 pub(super) struct Watched {
     pub(super) cluster: Arc<Cluster>,
@@ -23,6 +36,7 @@ pub(super) struct Watched {
     pub(super) sources: Vec<String>,
     pub(super) delays: Vec<Duration>,
     pub(super) may_trim: bool,
+    pub(super) kafka: Kafka,
     /// What was said at the start already.
     pub(super) said: Vec<String>,
 }
@@ -42,7 +56,12 @@ pub(super) fn start(
 ) -> io::Result<Watch> {
     let (end, ended) = mpsc::channel();
     let watch = move || {
+        let mut looks = 0_u32;
         while ended.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if looks.is_multiple_of(LETTERS_EVERY) {
+                watched.tell_oldest_letter();
+            }
+            looks = looks.wrapping_add(1);
             if let Some(why) = watched.look() {
                 // Nobody hears it only where the service has ended already.
                 let _ = alarms.send(why);
@@ -78,5 +97,18 @@ impl Watched {
         }
         self.said = now;
         None
+    }
+
+    /// Tells when the oldest dead letter will be gone, and says so aloud in its last week.
+    fn tell_oldest_letter(&self) {
+        let (topic, now) = (self.names.dead_letters(), clock::now());
+        // Brokers that do not answer are told by the clients themselves.
+        let Ok(Some(at)) = kafka::vanishes(&self.cluster, &self.kafka.connection(), &topic, now, LETTERS_LIMIT) else {
+            return;
+        };
+        dead_letters_vanish(at);
+        if at < now.after(SOON) {
+            tracing::warn!(group = self.names.group(), topic, "the oldest dead letter is deleted at {at}");
+        }
     }
 }

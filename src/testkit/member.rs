@@ -3,7 +3,7 @@
 use crate::{
     app::HandlerSet,
     broker::{
-        Source,
+        ClockSample, Source,
         sim::{Cluster, SimSink, SimSource, trace::ProcessId},
     },
     record::Meter,
@@ -57,6 +57,11 @@ impl Member {
         let sink = SimSink::open(cluster, process, Rc::new(names.clone()));
         let group: Arc<str> = names.group().into();
         let (reports, reported) = mpsc::channel();
+        // There is no control topic that is written at the start, so what its acknowledgement would tell is told.
+        let (samples, sampled) = mpsc::channel();
+        let local = cluster.local(process);
+        let told = samples.send(ClockSample { sent: local, acknowledged: local, appended: cluster.now() });
+        debug_assert!(told.is_ok());
         let engine = Engine::new(engine_config(&names, ladder, &topics, setup, seed), names);
         let handlers: Arc<[Registered]> = topics.into();
         let place = Workplace {
@@ -76,8 +81,7 @@ impl Member {
             crews: vec![Crew::start(0, 2, &Handle::current(), &place)],
             topics: handlers.iter().map(plan).collect(),
             reports: reported,
-            // Its forwards tell the broker's clock; there is no control topic that is written at the start.
-            samples: mpsc::channel().1,
+            samples: sampled,
             alarms: mpsc::channel().1,
             permits: Arc::clone(&permits),
             meter,

@@ -8,4 +8,5 @@ mod metadata;
 mod raw;
 mod stage;
 mod starts;
+mod status;
 mod tiers;

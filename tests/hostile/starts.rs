@@ -7,7 +7,7 @@ use crate::{
 use retrial::{
     App, Attempt, Bytes, HandlerSet, Headers, Key, Service, ServiceError, Settings, SourceTime, StartAt, State, handler,
 };
-use retrial_kafka_for_tests::{Kafka, available};
+use retrial_kafka_for_tests::{Kafka, TestRecord, available};
 use std::time::{Duration, Instant};
 
 async fn nothing() {}
@@ -224,7 +224,10 @@ async fn a_partition_whose_offset_was_deleted_is_held_with_a_reason_and_the_othe
     for partition in 0..2 {
         stage::until_committed(kafka, &group, &topic, partition, 1).await;
     }
-    stage::records_of(kafka, &format!("{group}.control"), 2).await;
+    let control = format!("{group}.control");
+    let is_mark = |record: &TestRecord| record.key.as_ref().is_some_and(|key| key.starts_with(b"partition/"));
+    let marks = || kafka.read(&control).iter().filter(|record| is_mark(record)).count();
+    stage::until_true("both partitions are marked as read", || marks() == 2).await;
     stage::stop(running).await;
     kafka.forget_commit(&group, &topic, 0);
     for partition in 0..2 {

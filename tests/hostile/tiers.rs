@@ -228,7 +228,7 @@ async fn until_retention_was_checked(kafka: &Kafka) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_stamped_thirty_days_ago_survives_retention_in_its_tier_and_in_the_dead_letters() {
+async fn a_record_stamped_thirty_days_ago_survives_retention_in_its_tier() {
     let kafka = available!(Kafka::shared());
     let group = kafka.unique_group("retention");
     let topic = stage::lasting_topic(kafka, "retention", 1, &[]);

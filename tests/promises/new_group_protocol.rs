@@ -28,7 +28,11 @@ fn with_the_new_protocol_a_second_member_joins_and_the_first_leaves_and_nothing_
         let mut first = scene.hire("first", &orders);
         first.wait_for(1_000, What::Finished);
         let mut second = scene.hire("second", &orders);
-        second.wait_for(500, What::Finished);
+        second.wait_for_partitions();
+        let until_now = first.count(What::Finished) + second.count(What::Finished);
+        until("two members finish 500 more", || {
+            first.count(What::Finished) + second.count(What::Finished) >= until_now + 500
+        });
         first.stop();
         let until_now = second.count(What::Finished);
         second.wait_for(until_now + 1_000, What::Finished);

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// How long a commit's result is awaited before it counts as failed. The client library retries meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The pause before a last commit that was refused is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// A tier's log is trimmed when this much is finished below its watermark, or after a minute.
 const TRIM_RECORDS: i64 = 10_000;
 const TRIM_INTERVAL: Duration = Duration::from_secs(60);
@@ -33,7 +36,8 @@ const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) struct Committing {
     ids: CommitIds,
     under_way: Option<UnderWay>,
-    /// The last sign that the group counts us in; `None` while nothing is owned.
+    /// No last commit goes before, since one was refused.
+    again_at: Option<Timestamp>,
     /// When the last commit that was accepted had been sent: then, at the latest, the group counted us in.
     alive: Option<Timestamp>,
     /// Whether that was less than a session ago.
@@ -103,11 +107,17 @@ impl<R: Payload> Engine<R> {
         self.pace.next(unsaid, now)
     }
 
+    /// When the last commit of partitions that leave is due: at once, or a little after it was refused.
+    pub(super) fn last_commit_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let waits = self.commit.under_way.is_none() && self.partitions.iter().flatten().any(needs_last_commit);
+        waits.then(|| self.commit.again_at.map_or(now, |again| again.max(now)))
+    }
+
     pub(super) fn send_commit(&mut self, now: Timestamp, out: &mut Actions<R>) {
         if self.commit.under_way.is_some() {
             return;
         }
-        let leaving = self.partitions.iter().flatten().any(needs_last_commit);
+        let leaving = self.last_commit_due(now).is_some_and(|due| due <= now);
         if !leaving && self.commit_due(now).is_none_or(|due| due > now) {
             return;
         }
@@ -180,10 +190,10 @@ impl<R: Payload> Engine<R> {
                     }
                 }
             }
-            CommitResult::Rebalancing => self.commit_again(now, &under_way.entries),
+            CommitResult::Rebalancing => return self.commit_later(now, &under_way),
             CommitResult::Failed(why) => {
                 Self::notice(out, Notice::CommitFailed(why));
-                self.commit_again(now, &under_way.entries);
+                return self.commit_later(now, &under_way);
             }
             CommitResult::Expelled => {
                 Self::notice(out, Notice::CommitFailed("the group has expelled this member".into()));
@@ -222,6 +232,13 @@ impl<R: Payload> Engine<R> {
             partition.dirty = true;
             Self::notice(out, Notice::CommitFailed(format!("partition {}/{}: {why}", slot.index, slot.generation)));
         }
+    }
+
+    /// A commit that was refused for now is no partition's last word.
+    fn commit_later(&mut self, now: Timestamp, refused: &UnderWay) {
+        self.commit_again(now, &refused.entries);
+        self.commit.again_at = Some(later(now, AGAIN));
+        self.last_commit_refused(refused.id);
     }
 
     fn commit_again(&mut self, now: Timestamp, entries: &[(Slot, i64)]) {

@@ -14,8 +14,10 @@ use crate::{
 };
 use std::{cmp::Reverse, time::Duration};
 
-/// How long the result of the last commit is awaited.
+/// How long an accepted last commit is tried for: while the group waits for a partition, and at a stop, where nobody
+/// waits and a rebalance under way, which refuses every commit, may need some heartbeats to end.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
+const LAST_COMMIT_AT_STOP: Duration = Duration::from_secs(8);
 
 /// At a stop, the tokens fire at the deadline and the futures are dropped this much later.
 const GRACE: Duration = Duration::from_millis(500);
@@ -57,7 +59,9 @@ impl<R: Payload> Engine<R> {
                     out.others.push(Action::Hurry(slot));
                     partition.phase = Phase::Draining { hurry: now, hurried: true, deadline: later(now, drain) };
                 }
-                Phase::Leaving { .. } => {}
+                Phase::Leaving { deadline, commit } => {
+                    partition.phase = Phase::Leaving { deadline: deadline.min(later(now, LAST_COMMIT)), commit };
+                }
             }
         }
         let gone = |work: &crate::event::Work<R>| slots.contains(&work.ticket.slot);
@@ -93,6 +97,7 @@ impl<R: Payload> Engine<R> {
     /// Moves partitions that leave along their way.
     pub(super) fn depart(&mut self, now: Timestamp, out: &mut Actions<R>) {
         let mut released = Vec::new();
+        let at_stop = self.stop == Stop::Draining;
         for partition in self.partitions.iter_mut().flatten() {
             let slot = partition.slot;
             if let Phase::Draining { hurry, hurried, deadline } = partition.phase {
@@ -104,7 +109,8 @@ impl<R: Payload> Engine<R> {
                     if partition.forwarding > 0 {
                         out.others.push(Action::Purge);
                     }
-                    partition.phase = Phase::Leaving { deadline: later(now, LAST_COMMIT), commit: None };
+                    let patience = if at_stop && !partition.revoked { LAST_COMMIT_AT_STOP } else { LAST_COMMIT };
+                    partition.phase = Phase::Leaving { deadline: later(now, patience), commit: None };
                 } else if hurry <= now && !hurried {
                     out.others.push(Action::Hurry(slot));
                     partition.phase = Phase::Draining { hurry, hurried: true, deadline };
@@ -130,6 +136,15 @@ impl<R: Payload> Engine<R> {
         for partition in self.partitions.iter_mut().flatten() {
             if matches!(partition.phase, Phase::Leaving { commit: Some(last), .. } if last == id) {
                 partition.phase = Phase::Parted;
+            }
+        }
+    }
+
+    /// A commit was refused for now: partitions that waited for it go on waiting, for the next one.
+    pub(super) fn last_commit_refused(&mut self, id: CommitId) {
+        for partition in self.partitions.iter_mut().flatten() {
+            if let Phase::Leaving { commit, .. } = &mut partition.phase {
+                commit.take_if(|last| *last == id);
             }
         }
     }

@@ -188,7 +188,7 @@ impl<R: Payload> Engine<R> {
         let gates = self.partitions.iter().flatten().filter_map(|partition| self.gate_opens(partition));
         let departures = self.partitions.iter().flatten().filter_map(Self::departure_due);
         let holds = self.topics.iter().filter_map(|topic| topic.held_until(now));
-        let others = [resting, self.commit_due(now), self.lease_ends()];
+        let others = [resting, self.commit_due(now), self.last_commit_due(now), self.lease_ends()];
         // Without a lease nothing is sent, and its renewal is an event.
         let resend = Some(self.resend_at).filter(|&at| at != Timestamp::MAX && !self.commit.lease_expired());
         let timers = others.into_iter().flatten().chain(gates).chain(departures).chain(holds).chain(resend);

@@ -4,8 +4,9 @@
 //! 1. A mark is kept and tried again until it is written.
 //! 2. A trouble is told once until a mark was written in between.
 //!
-//! Each acknowledged mark also tells how the broker's clock stands to ours: a service that has forwarded nothing yet
-//! learns from it when the gates of its tiers open.
+//! Each acknowledged write also tells how the broker's clock stands to ours. A process that owns tiers only, and so never
+//! forwards from a source, learns from it when its gates open: so one is written at the start, and each minute in
+//! which there was nothing else. Control is compacted: it keeps the last one.
 
 use super::{
     ffi::produce::{Outgoing, Producer, Ticket},
@@ -31,6 +32,12 @@ const GATHER: Duration = Duration::from_millis(200);
 
 /// How long one writing may take, and the pause after one that failed.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// So often the broker's clock is read where there is nothing else to write.
+const READ_CLOCK: Duration = Duration::from_secs(60);
+
+/// Key of the record that is written to read the broker's clock; its value is when it was sent.
+const CLOCK: &[u8] = b"clock";
 
 type Place = (Arc<str>, i32);
 
@@ -60,7 +67,7 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// Starts the thread. It connects when the first mark is ordered, and calls `tell` with troubles in words.
+    /// Starts the thread. It reads the broker's clock first, and calls `tell` with troubles in words.
     /// Not to be started while [`marks::Marks::writable`] says no. `broker_stamps`: whether the append time of an
     /// acknowledgement is the broker's; the embedded one always claims the same second of 1970.
     ///
@@ -76,7 +83,7 @@ impl Marker {
         let (orders, queue) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let settings = producer_settings(connection);
-        let mut desk = Desk { settings, control, broker_stamps, producer: None, waiting: HashMap::new() };
+        let mut desk = Desk { settings, control, broker_stamps, producer: None, waiting: HashMap::new(), readings: 2 };
         thread::Builder::new().name("retrial-marks".to_owned()).spawn(move || {
             desk.run(&queue, tell, sampled);
             drop(end);
@@ -103,35 +110,44 @@ struct Desk {
     broker_stamps: bool,
     producer: Option<Producer>,
     waiting: HashMap<Place, Option<[u8; 16]>>,
+    /// How often the broker's clock is to be read at once. Twice at the start: the first answer of a producer takes long.
+    readings: u8,
 }
 
 impl Desk {
     fn run(&mut self, orders: &mpsc::Receiver<Order>, tell: impl Fn(String), sampled: impl Fn(ClockSample)) {
-        let mut told = false;
+        let mut failed = false;
         let mut open = true;
         while open {
-            open = self.gather(orders, if told { LIMIT } else { GATHER });
-            if self.waiting.is_empty() {
+            open = self.gather(orders, failed);
+            if self.waiting.is_empty() && (self.readings == 0 || !open) {
                 continue;
             }
             match self.write(&sampled) {
-                Ok(()) => told = false,
-                Err(why) if !told => {
-                    tell(format!("partitions are not marked as read in {}: {why}", self.control));
-                    told = true;
+                Ok(()) => failed = false,
+                Err(why) if !failed => {
+                    tell(format!("nothing can be written to {}: {why}", self.control));
+                    failed = true;
                 }
                 Err(_) => {}
             }
         }
     }
 
-    /// Waits for orders, and for this time after the first; false when there will be no more.
-    fn gather(&mut self, orders: &mpsc::Receiver<Order>, time: Duration) -> bool {
-        if self.waiting.is_empty() {
-            let Ok(first) = orders.recv() else { return false };
-            self.waiting.insert(first.place, first.topic_id);
+    /// Waits for orders, and a little longer for those that come together; false when there will be no more. Also
+    /// ends when the broker's clock should be read again.
+    fn gather(&mut self, orders: &mpsc::Receiver<Order>, failed: bool) -> bool {
+        let idle = self.waiting.is_empty() && self.readings == 0;
+        let wait = if failed { LIMIT } else { if idle { READ_CLOCK } else { Duration::ZERO } };
+        match orders.recv_timeout(wait) {
+            Ok(order) => drop(self.waiting.insert(order.place, order.topic_id)),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.readings = self.readings.max(1);
+                return true;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return false,
         }
-        let end = Instant::now() + time;
+        let end = Instant::now() + GATHER;
         loop {
             match orders.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(order) => drop(self.waiting.insert(order.place, order.topic_id)),
@@ -159,18 +175,27 @@ impl Desk {
             producer.produce(record, [], ticket).map_err(|code| code.to_string())?;
             places.push(place.clone());
         }
+        if self.readings > 0 {
+            let body = sent.to_string();
+            let record = Outgoing { topic: &self.control, key: Some(CLOCK), body: Some(body.as_bytes()), time: sent };
+            let ticket = Ticket { token: places.len() as u64, spread: 0 };
+            producer.produce(record, [], ticket).map_err(|code| code.to_string())?;
+        }
         producer.flush(LIMIT);
         let acknowledged = clock::now();
         let mut reports = Vec::with_capacity(places.len());
         producer.poll(&mut reports);
-        let unanswered = places.len() - reports.len();
+        let unanswered = places.len() + usize::from(self.readings > 0) - reports.len();
         for report in reports {
             let stamp = report.result.map_err(|code| code.to_string())?;
             let appended = if self.broker_stamps { append_time(stamp) } else { Some(sent) };
             if let Some(appended) = appended {
                 sampled(ClockSample { sent, acknowledged, appended });
             }
-            self.waiting.remove(&places[report.token as usize]);
+            match places.get(report.token as usize) {
+                Some(place) => drop(self.waiting.remove(place)),
+                None => self.readings -= 1,
+            }
         }
         if unanswered > 0 {
             return Err(format!("no answer within {LIMIT:?}"));

@@ -74,6 +74,6 @@ pub(crate) use producer::{KafkaSink, SinkSetup};
 #[cfg(test)]
 pub(crate) use properties::ClientProperties;
 pub use properties::PropertyError;
-pub(crate) use reading::{backlog, read_marks};
+pub(crate) use reading::{backlog, read_marks, vanishes};
 pub(crate) use topics::{Order as TopicsOrder, Prepared, prepare};
 pub use topics::{TopicsError, verify::Unusable};

@@ -2,7 +2,7 @@
 //!
 //! Every call waits, at most as long as its limit: for start-up, not for the driver's thread.
 
-use super::{connection::Unreachable, marks::Marks};
+use super::{cluster::Cluster, connection::Unreachable, marks::Marks};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -147,4 +147,29 @@ pub(crate) fn backlog(
         read(&reader, topic, Offset::Offset(start), partition, deadline, first).map_err(told)?;
     }
     Ok(Backlog { older, oldest })
+}
+
+/// When the oldest record of a topic will be deleted by its retention: `None` if it holds nothing, or keeps for ever, or
+/// its settings cannot be read.
+///
+/// # Errors
+/// A leader did not answer within `limit`.
+pub(crate) fn vanishes(
+    cluster: &Cluster,
+    settings: &ClientConfig,
+    topic: &str,
+    now: Timestamp,
+    limit: Duration,
+) -> Result<Option<Timestamp>, Unreachable> {
+    let described = cluster.settings(&[topic])?;
+    let retention = described.get(topic).and_then(|found| found.get("retention.ms")?.parse::<i64>().ok());
+    let Some(retention) = retention.filter(|&millis| millis >= 0) else { return Ok(None) };
+    let partitions = cluster.survey()?.topics.get(topic).map_or(0, |observed| observed.partitions);
+    let mut oldest = None;
+    for partition in 0..partitions {
+        // Every record is older than a moment that has not come.
+        let found = backlog(settings, topic, partition, now.shifted(i64::from(u32::MAX)), limit)?;
+        oldest = [oldest, found.oldest].into_iter().flatten().min();
+    }
+    Ok(oldest.map(|oldest| oldest.shifted(retention)))
 }

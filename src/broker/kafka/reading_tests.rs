@@ -1,10 +1,12 @@
 //! Marks written and read, and ages of backlogs.
 
 use super::{
+    cluster::Cluster,
+    connection::Connection,
     embedded::EmbeddedBroker,
     marker::Marker,
     marks,
-    reading::{Backlog, backlog, read_marks},
+    reading::{Backlog, backlog, read_marks, vanishes},
 };
 use rdkafka::ClientConfig;
 use retrial_core::time::Timestamp;
@@ -115,4 +117,42 @@ fn a_backlog_tells_how_many_records_are_old_and_how_old_the_first_is() {
     assert_eq!(asked(), Backlog { older: 3, oldest: Some(young.shifted(-50_000)) });
     kafka.produce(&topic, [at(0), at(5)]);
     assert_eq!(asked(), Backlog { older: 3, oldest: Some(young.shifted(-50_000)) });
+}
+
+#[test]
+fn the_oldest_record_tells_when_it_will_vanish() {
+    let kafka = available!(Kafka::shared());
+    let topic = kafka.unique_topic("vanishing");
+    kafka.create_topic(&topic, 2, &[("retention.ms", "7776000000")]);
+    let settings = settings(&kafka.bootstrap());
+    let cluster = Cluster::Real(Connection::new(&settings).unwrap());
+    let now = crate::clock::now();
+    let asked = || vanishes(&cluster, &settings, &topic, now, LIMIT).unwrap();
+    assert_eq!(asked(), None);
+    let at = |partition, millis| TestRecord::new("x").to_partition(partition).at(now.as_millis() + millis);
+    kafka.produce(&topic, [at(0, -5_000), at(0, 0), at(1, -80_000), at(1, -90_000)]);
+    assert_eq!(
+        asked(),
+        Some(now.shifted(7_776_000_000 - 80_000)),
+        "the first of each log, since logs are cut at the front"
+    );
+}
+
+#[test]
+fn the_brokers_clock_is_read_at_the_start_before_anything_is_marked() {
+    let kafka = available!(Kafka::shared());
+    let control = kafka.unique_topic("clock");
+    let settled = [("cleanup.policy", "compact"), ("message.timestamp.type", "LogAppendTime")];
+    kafka.create_topic(&control, 1, &settled);
+    let (samples, sampled) = mpsc::channel();
+    let sample = move |sample| samples.send(sample).unwrap_or_default();
+    let marker = Marker::start(&settings(&kafka.bootstrap()), control.clone(), true, |why| panic!("{why}"), sample);
+    let marker = marker.unwrap();
+    let (first, second) = (sampled.recv_timeout(LIMIT).unwrap(), sampled.recv_timeout(LIMIT).unwrap());
+    marker.close(LIMIT);
+    // One machine, one clock: what the broker stamped lies between sending and acknowledgement, to the millisecond.
+    for sample in [first, second] {
+        assert!(sample.sent.shifted(-1) <= sample.appended && sample.appended <= sample.acknowledged.shifted(1));
+    }
+    assert!(read_marks(&settings(&kafka.bootstrap()), &control, LIMIT).unwrap().is_empty(), "a reading is no mark");
 }
