@@ -31,6 +31,8 @@ pub struct PaceConfig {
     pub early: usize,
     /// Least time between two commits. Default 50 ms.
     pub floor: Duration,
+    /// And so many usual round trips, if that is longer. Default 10.
+    pub round_trips: u32,
     /// Commit bytes per second, by [`entry_bytes`]. Default 64 KiB; zero counts as one.
     pub bytes_per_second: usize,
     /// How long a partition may go without a commit: a third of the session timeout. Default 15 s.
@@ -43,6 +45,7 @@ impl Default for PaceConfig {
             interval: Duration::from_secs(1),
             early: 500,
             floor: Duration::from_millis(50),
+            round_trips: 10,
             bytes_per_second: 64 * 1024,
             lease: Duration::from_secs(15),
         }
@@ -172,7 +175,7 @@ impl Pace {
     /// Least time between two commits at present.
     #[must_use]
     pub fn floor(&self) -> Duration {
-        self.config.floor.max(self.usual_round_trip() * 10).min(self.config.lease / 2)
+        self.config.floor.max(self.usual_round_trip() * self.config.round_trips).min(self.config.lease / 2)
     }
 
     /// When the last commit that was accepted had been sent: the owner's lease counts from there.

@@ -66,6 +66,10 @@ pub(super) fn pace(config: &EngineConfig) -> Pace {
         interval: config.commit.interval,
         early: config.commit.early,
         bytes_per_second: config.commit.metadata_per_second,
+        // At 20,000 records a second, what a kill repeats must stay below a thousand: 20 ms and a round trip of it,
+        // and what is in flight. Ten round trips, as first drawn, were twice that.
+        floor: Duration::from_millis(20),
+        round_trips: 4,
         ..PaceConfig::for_session(config.session_timeout)
     })
 }
@@ -134,7 +138,7 @@ impl<R: Payload> Engine<R> {
         out.others.push(Action::Commit(id, entries));
     }
 
-    /// The entries of one request, and its size: who leaves, who changed, and whose lease is due, the longest unsaid
+    /// The entries of one request, and the bytes of their metadata: who leaves, who changed, and whose lease is due, the longest unsaid
     /// first, up to the size of a request.
     fn entries(&mut self, now: Timestamp, id: CommitId) -> (Vec<CommitEntry>, usize) {
         let (group, limit) = (self.config.group.as_str(), self.config.commit.metadata_limit);
@@ -143,7 +147,7 @@ impl<R: Payload> Engine<R> {
         owned
             .retain(|partition| partition.dirty || needs_last_commit(partition) || later(partition.said, lease) <= now);
         owned.sort_by_key(|partition| (!needs_last_commit(partition), partition.said));
-        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let (mut entries, mut bytes, mut metadata) = (Vec::new(), 0, 0);
         for partition in owned {
             let entry = entry(partition, group, limit);
             let size = pace::entry_bytes(group, &partition.topic, &entry.metadata);
@@ -151,6 +155,7 @@ impl<R: Payload> Engine<R> {
                 break;
             }
             bytes += size;
+            metadata += entry.metadata.len();
             partition.dirty = false;
             partition.said = now;
             if let Phase::Leaving { commit, .. } = &mut partition.phase {
@@ -158,7 +163,7 @@ impl<R: Payload> Engine<R> {
             }
             entries.push(entry);
         }
-        (entries, bytes)
+        (entries, metadata)
     }
 
     /// Says which partitions have no room for more unfinished records in their commit metadata, and which have again.
