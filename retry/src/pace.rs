@@ -33,7 +33,8 @@ pub struct PaceConfig {
     pub floor: Duration,
     /// And so many usual round trips, if that is longer. Default 10.
     pub round_trips: u32,
-    /// Commit bytes per second, by [`entry_bytes`]. Default 64 KiB; zero counts as one.
+    /// Bytes per second, of whatever [`Pace::sent`] is told (the engine tells it metadata alone). Default 64 KiB; zero
+    /// counts as one.
     pub bytes_per_second: usize,
     /// How long a partition may go without a commit: a third of the session timeout. Default 15 s.
     pub lease: Duration,
@@ -116,7 +117,7 @@ impl Pace {
         }
     }
 
-    /// A commit of so many bytes (by [`entry_bytes`]) was handed to the client.
+    /// A commit of so many bytes, as the rate counts them, was handed to the client.
     pub fn sent(&mut self, now: Timestamp, bytes: usize) {
         self.outstanding = true;
         self.hastened = false;
