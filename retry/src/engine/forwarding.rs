@@ -93,7 +93,7 @@ impl<R: Payload> Engine<R> {
         }
         // A forward that is acknowledged and not committed is one that a crash repeats (RULES 16).
         self.pace.hasten();
-        self.complete(pending.ticket, pending.lane, out);
+        self.complete(pending.ticket, pending.lane);
     }
 
     /// A record that does not fit with our headers becomes a dead letter by reference (RULES 11).

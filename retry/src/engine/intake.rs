@@ -152,15 +152,15 @@ impl<R: Payload> Engine<R> {
     }
 
     /// Admits records in the order of their partition.
-    pub(super) fn arrived(&mut self, now: Timestamp, slot: Slot, arrivals: Vec<Arrival<R>>, out: &mut Actions<R>) {
+    pub(super) fn arrived(&mut self, now: Timestamp, slot: Slot, arrivals: Vec<Arrival<R>>) {
         let Some(partition) = self.partition(slot).filter(|partition| partition.phase == Phase::Owned) else { return };
         match partition.kind {
-            Kind::Source(_) => self.arrived_fresh(slot, arrivals, out),
+            Kind::Source(_) => self.arrived_fresh(slot, arrivals),
             Kind::Tier(_) => self.arrived_in_tier(now, slot, arrivals),
         }
     }
 
-    fn arrived_fresh(&mut self, slot: Slot, arrivals: Vec<Arrival<R>>, _out: &mut Actions<R>) {
+    fn arrived_fresh(&mut self, slot: Slot, arrivals: Vec<Arrival<R>>) {
         let Some(Some(partition)) = self.partitions.get_mut(slot.index as usize) else { return };
         let Kind::Source(topic) = partition.kind else { return };
         let ready = &mut self.topics[topic.0 as usize];
@@ -221,7 +221,7 @@ impl<R: Payload> Engine<R> {
         let Some(partition) = self.partition_mut(slot) else { return };
         if !partition.seen.insert(history.identity()) {
             Self::notice(out, Notice::Repeated { slot, count: 1 });
-            return self.complete(ticket, 0, out);
+            return self.complete(ticket, 0);
         }
         let broker_now = self.clock.broker_now(now);
         let Some(&topic) = self.by_name.get(&history.origin.topic) else {

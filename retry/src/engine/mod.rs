@@ -130,7 +130,7 @@ impl<R: Payload> Engine<R> {
                 offers.into_iter().for_each(|offer| self.offered(now, offer, out));
             }
             Event::Revoking { slots, lost } => self.revoking(now, &slots, lost, out),
-            Event::Arrived(slot, arrivals) => self.arrived(now, slot, arrivals, out),
+            Event::Arrived(slot, arrivals) => self.arrived(now, slot, arrivals),
             Event::OutOfRange(slot, log) => self.out_of_range(slot, log, out),
             Event::Finished(attempts) => {
                 for attempt in attempts {

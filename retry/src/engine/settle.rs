@@ -19,7 +19,7 @@ impl<R: Payload> Engine<R> {
                 self.topics[topic.0 as usize].count(false);
                 if let Some(partition) = self.partition_mut(ticket.slot) {
                     partition.in_flight -= 1;
-                    self.complete(ticket, lane, out);
+                    self.complete(ticket, lane);
                 }
             }
             Finished::Abandoned { ticket, topic, class } => {
@@ -76,12 +76,12 @@ impl<R: Payload> Engine<R> {
     /// Does what was planned for a piece of work.
     pub(super) fn carry_out(&mut self, now: Timestamp, mut work: Work<R>, plan: Plan, out: &mut Actions<R>) {
         match plan {
-            Plan::Done => self.complete(work.ticket, work.lane, out),
+            Plan::Done => self.complete(work.ticket, work.lane),
             Plan::Discard(why) => {
                 if work.topic != UNHANDLED {
                     Self::notice(out, Notice::Discarded { topic: work.topic, why });
                 }
-                self.complete(work.ticket, work.lane, out);
+                self.complete(work.ticket, work.lane);
             }
             Plan::InPlace(delay) => {
                 work.tries += 1;
@@ -104,7 +104,7 @@ impl<R: Payload> Engine<R> {
     }
 
     /// Marks a record finished, and lets the next of its lane start.
-    pub(super) fn complete(&mut self, ticket: Ticket, lane: u64, _out: &mut Actions<R>) {
+    pub(super) fn complete(&mut self, ticket: Ticket, lane: u64) {
         let Some(partition) = self.partition_mut(ticket.slot) else { return };
         if !partition.finish(ticket) {
             return;
