@@ -64,6 +64,19 @@ impl Broker {
         }
     }
 
+    /// Where its second listener listens, if it has one ([`Guests`](crate::Guests)); guests may be sent elsewhere.
+    pub fn guests(&self) -> Option<String> {
+        match &*self.node() {
+            Node::Java(node) => node.guests(),
+            Node::Docker(_) => None,
+        }
+    }
+
+    /// Whether it has ended, by itself or at the wish of the test.
+    pub fn has_ended(&self) -> bool {
+        self.failure().is_some()
+    }
+
     /// SIGKILL: it is gone when this returns, with its data kept for [`start`](Self::start).
     pub fn kill(&self) {
         self.act(Action::Kill);

@@ -88,6 +88,9 @@ impl Kafka {
 
     /// An engine that cannot run a broker is not asked twice: it may take minutes to find out.
     fn in_docker(options: &Options) -> Result<Self, String> {
+        if options.needs_processes() {
+            return Err("second listeners and folders for data are for processes of this machine".to_owned());
+        }
         static FAILED: OnceLock<String> = OnceLock::new();
         if let Some(reason) = FAILED.get() {
             return Err(reason.clone());

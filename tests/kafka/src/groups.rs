@@ -7,7 +7,7 @@ use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer as _},
 };
 
-use crate::Kafka;
+use crate::{Kafka, unsettled::until_settled};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -27,7 +27,8 @@ impl Kafka {
     pub fn committed(&self, group: &str, topic: &str) -> Vec<Commit> {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(topic, 0, self.partitions(topic) - 1);
-        let committed = self.member(group).committed_offsets(partitions, LIMIT);
+        let member = self.member(group);
+        let committed = until_settled(|| member.committed_offsets(partitions.clone(), LIMIT));
         let committed = committed.unwrap_or_else(|error| panic!("no commits of {group} for {topic}: {error}"));
         let commits = committed.elements().into_iter().filter_map(|element| {
             let Offset::Offset(offset) = element.offset() else { return None };

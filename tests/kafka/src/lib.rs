@@ -31,15 +31,16 @@ mod ready;
 mod record;
 mod topics;
 mod unavailable;
+mod unsettled;
 mod wire;
 
 pub use broker::Broker;
 pub use cluster::Kafka;
 pub use groups::Commit;
-pub use options::Options;
+pub use options::{Guests, Options};
 pub use record::{Position, TestRecord};
 pub use unavailable::Unavailable;
-pub use wire::RawRecord;
+pub use wire::{RawRecord, Right};
 
 /// The version of Apache Kafka that the tests run on.
 pub const VERSION: &str = "4.4.0";

@@ -1,6 +1,6 @@
 //! What a cluster is started with: how many brokers, and properties that make tests quick.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// How to start a cluster of one's own. The default is one broker.
 #[derive(Clone, Debug)]
@@ -12,11 +12,29 @@ pub struct Options {
     pub optimized: bool,
     /// Broker properties, added to the ones for quick tests or in their place.
     pub properties: Vec<(String, String)>,
+    /// Where the brokers' data and logs stay after them, for a look; the folder must not be there yet. Default: nothing
+    /// stays. In Docker nothing ever does.
+    pub kept: Option<PathBuf>,
+    /// A second listener of each broker. Default: none. Not in Docker.
+    pub guests: Option<Guests>,
+    /// An existing folder for the brokers' data. Default: one in the system's folder for temporary files. What is put
+    /// there is the caller's to remove. Not in Docker.
+    pub data: Option<PathBuf>,
+}
+
+/// A second listener, for clients that are kept apart from those of this crate: by a proxy between, or by a name and
+/// rights of their own.
+#[derive(Clone, Debug, Default)]
+pub struct Guests {
+    /// Who may connect, by SASL/PLAIN, with which password; without any, everybody may, and is nobody.
+    pub users: Vec<(String, String)>,
+    /// The loopback port that guests are sent to in place of the listener's own: a proxy's. One broker only.
+    pub port: Option<u16>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { brokers: 1, optimized: false, properties: Vec::new() }
+        Self { brokers: 1, optimized: false, properties: Vec::new(), kept: None, guests: None, data: None }
     }
 }
 
@@ -30,6 +48,29 @@ impl Options {
     pub fn property(mut self, name: &str, value: impl ToString) -> Self {
         self.properties.push((name.to_owned(), value.to_string()));
         self
+    }
+
+    /// Keeps data and logs of the brokers in this folder.
+    pub fn kept_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.kept = Some(folder.into());
+        self
+    }
+
+    /// Adds a second listener.
+    pub fn guests(mut self, guests: Guests) -> Self {
+        self.guests = Some(guests);
+        self
+    }
+
+    /// Puts the brokers' data into a folder.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
+    }
+
+    /// What only brokers that are processes of this machine can have.
+    pub(crate) fn needs_processes(&self) -> bool {
+        self.guests.is_some() || self.data.is_some()
     }
 
     /// The properties that do not depend on addresses.

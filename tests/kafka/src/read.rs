@@ -12,7 +12,7 @@ use rdkafka::{
     message::{BorrowedMessage, Headers as _},
 };
 
-use crate::{Kafka, Position, TestRecord};
+use crate::{Kafka, Position, TestRecord, unsettled::until_settled};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -70,7 +70,7 @@ impl Kafka {
     pub fn offsets(&self, topic: &str) -> BTreeMap<i32, (i64, i64)> {
         let client = self.admin().inner();
         let partitions = (0..self.partitions(topic)).map(|partition| {
-            let range = client.fetch_watermarks(topic, partition, LIMIT);
+            let range = until_settled(|| client.fetch_watermarks(topic, partition, LIMIT));
             (partition, range.unwrap_or_else(|error| panic!("no offsets of {topic}/{partition}: {error}")))
         });
         partitions.collect()

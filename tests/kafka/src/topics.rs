@@ -7,9 +7,9 @@ use std::{
 };
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication},
+    admin::{AdminClient, AdminOptions, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
-    metadata::Metadata,
+    metadata::{Metadata, MetadataPartition},
     util::Timeout,
 };
 
@@ -40,6 +40,16 @@ impl Kafka {
             leaders.len() == usize::try_from(partitions).unwrap_or(0) && leaders.iter().all(Option::is_some)
         });
         self.wait_for_config(name, configs);
+    }
+
+    /// Adds partitions to a topic until it has so many, and waits until each has a leader.
+    pub fn add_partitions(&self, name: &str, partitions: usize) {
+        let done = block_on(self.admin().create_partitions([&NewPartitions::new(name, partitions)], &options()));
+        let done = done.unwrap_or_else(|error| panic!("cannot add partitions to {name}: {error}"));
+        done.into_iter().for_each(|topic| {
+            topic.unwrap_or_else(|(name, error)| panic!("cannot add partitions to {name}: {error}"));
+        });
+        self.wait_for_partitions(name, |leaders| leaders.len() == partitions && leaders.iter().all(Option::is_some));
     }
 
     /// Deletes a topic, and waits until no broker knows it.
@@ -81,6 +91,22 @@ impl Kafka {
         self.leaders(topic).get(index).copied().flatten()
     }
 
+    /// The node ids of a partition's replicas, the preferred leader first.
+    pub fn replicas(&self, topic: &str, partition: i32) -> Vec<i32> {
+        self.of_partition(topic, partition, |found| found.replicas().to_vec())
+    }
+
+    /// The node ids of those replicas of a partition that are in sync.
+    pub fn in_sync(&self, topic: &str, partition: i32) -> Vec<i32> {
+        self.of_partition(topic, partition, |found| found.isr().to_vec())
+    }
+
+    fn of_partition(&self, topic: &str, partition: i32, read: impl Fn(&MetadataPartition) -> Vec<i32>) -> Vec<i32> {
+        let metadata = self.metadata(topic);
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        partitions.find(|found| found.id() == partition).map(read).unwrap_or_default()
+    }
+
     /// Waits until every replica of every partition is in sync, for example after a broker came back.
     ///
     /// # Panics
@@ -91,6 +117,16 @@ impl Kafka {
             assert!(Instant::now() < limit, "replicas of {topic} are not in sync after {within:?}");
             thread::sleep(PAUSE);
         }
+    }
+
+    /// Whether every broker is there and every replica of every topic, Kafka's own too, is in sync.
+    pub fn is_whole(&self) -> bool {
+        let Ok(metadata) = self.admin().inner().fetch_metadata(None, ANSWER) else { return false };
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let is_led = |leader: i32| metadata.brokers().iter().any(|broker| broker.id() == leader);
+        metadata.brokers().len() == self.brokers().len()
+            && partitions
+                .all(|partition| is_led(partition.leader()) && partition.isr().len() == partition.replicas().len())
     }
 
     fn is_in_sync(&self, topic: &str) -> bool {

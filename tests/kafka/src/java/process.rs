@@ -27,12 +27,23 @@ pub(crate) struct JavaNode {
     directory: PathBuf,
     id: usize,
     arguments: Vec<String>,
+    /// The port of the second listener.
+    guests: Option<u16>,
     child: Option<Child>,
 }
 
 impl JavaNode {
     pub(super) fn new(distribution: Distribution, directory: PathBuf, id: usize, arguments: Vec<String>) -> Self {
-        Self { distribution, directory, id, arguments, child: None }
+        Self { distribution, directory, id, arguments, guests: None, child: None }
+    }
+
+    /// Says where its second listener is.
+    pub(super) fn has_guests_at(&mut self, port: u16) {
+        self.guests = Some(port);
+    }
+
+    pub(crate) fn guests(&self) -> Option<String> {
+        self.guests.map(|port| format!("127.0.0.1:{port}"))
     }
 
     pub(crate) fn act(&mut self, action: Action) -> Result<(), String> {

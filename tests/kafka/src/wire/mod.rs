@@ -3,10 +3,15 @@
 //!
 //! One request at a time on a connection of its own; versions that brokers from 2.3 to 4.x understand; nothing compressed.
 
+mod acls;
 mod batch;
 mod cells;
 mod crc;
 mod groups;
+mod leaders;
+mod quorum;
+
+pub use acls::Right;
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -104,13 +109,14 @@ impl Kafka {
         }
         // Not only validated.
         body.i8(0);
-        let any = || {
-            let address =
-                self.brokers().iter().map(Broker::address).find(|address| TcpStream::connect(address).is_ok());
-            address.unwrap_or_else(|| panic!("no broker answers")).to_owned()
-        };
-        let altered = ask(any, ALTER, &body, |answer| altered(&mut Reader::new(answer)));
+        let altered = ask(|| self.any(), ALTER, &body, |answer| altered(&mut Reader::new(answer)));
         altered.unwrap_or_else(|refusal| panic!("cannot alter topic {topic}: {refusal}"));
+    }
+
+    /// The address of a broker that listens.
+    fn any(&self) -> String {
+        let address = self.brokers().iter().map(Broker::address).find(|address| TcpStream::connect(address).is_ok());
+        address.unwrap_or_else(|| panic!("no broker answers")).to_owned()
     }
 
     /// What the leader of a partition answers.
@@ -165,7 +171,12 @@ impl From<String> for Refusal {
     }
 }
 
-fn exchange(address: &str, (api, version): (i16, i16), body: &Cells) -> io::Result<Vec<u8>> {
+fn exchange(address: &str, api: (i16, i16), body: &Cells) -> io::Result<Vec<u8>> {
+    exchange_within(LIMIT, address, api, body)
+}
+
+/// One answer, which no read waits for longer than `patience`.
+fn exchange_within(patience: Duration, address: &str, (api, version): (i16, i16), body: &Cells) -> io::Result<Vec<u8>> {
     const CORRELATION: i32 = 1;
     let mut head = Cells::default();
     head.i16(api).i16(version).i32(CORRELATION).string(Some("retrial-tests"));
@@ -173,7 +184,7 @@ fn exchange(address: &str, (api, version): (i16, i16), body: &Cells) -> io::Resu
     let mut framed = Cells::default();
     framed.bytes(&request);
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(framed.as_slice())?;
     let mut size = [0; 4];
     stream.read_exact(&mut size)?;
