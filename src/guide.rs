@@ -8,6 +8,15 @@ pub mod handlers {}
 #[doc = include_str!("docs/retries_and_ordering.md")]
 pub mod retries_and_ordering {}
 
+/// What a record goes through, in virtual time and without a broker. Needs feature `testkit`.
+#[cfg(feature = "testkit")]
+#[doc = include_str!("docs/testing_handlers.md")]
+pub mod testing_handlers {}
+
 /// How it works, which holes are closed by which rule, and which tests show it.
 #[doc = include_str!("docs/design.md")]
 pub mod design {}
+
+/// What is tried to break the promises, by which command, and what it found.
+#[doc = include_str!("docs/testing.md")]
+pub mod testing {}

@@ -22,8 +22,8 @@ mod record;
 mod retry;
 mod runtime;
 mod service;
-#[cfg(test)]
-mod testkit;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod topic;
 
 pub use app::{App, HandlerSet};
@@ -47,7 +47,7 @@ pub use retrial_core::{
     id::Origin,
     ladder::LadderError,
     naming::{GroupNames, NameError, OwnTopic},
-    order::{OnExhausted, Order},
+    order::{OnCrash, OnExhausted, Order},
     outcome::{Cause, Outcome, Reason},
     start::{OldBacklog, StartAt},
     time::Timestamp,
@@ -57,6 +57,6 @@ pub use service::{Running, Service, ServiceError, Settings};
 pub use topic::{Handler, blocking, handler};
 
 /// Compiles what the README shows.
-#[cfg(all(doctest, feature = "json"))]
+#[cfg(all(doctest, feature = "json", feature = "testkit"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -4,7 +4,7 @@
 //! counted per batch. Labels are topics, tiers and small fixed words; never a key, an offset or a text.
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// How records of one source topic ended, and how its attempts did.
 pub(crate) struct TopicCounters {
@@ -59,7 +59,7 @@ impl GroupCounters {
     }
 
     /// How late retries of one tier ran, in seconds.
-    pub(crate) fn lateness(&mut self, tier: std::time::Duration) -> &Histogram {
+    pub(crate) fn lateness(&mut self, tier: Duration) -> &Histogram {
         let make = || histogram!("retrial_retry_lateness_seconds", "tier" => format!("{}s", tier.as_secs()));
         self.lateness.entry(tier.as_secs()).or_insert_with(make)
     }
@@ -70,6 +70,32 @@ pub(crate) fn dead_letters(topic: &str, cause: &'static str) -> Counter {
     counter!("retrial_dead_letters_total", "topic" => topic.to_owned(), "cause" => cause)
 }
 
+/// Tests of records that may have taken a process down, by result (RULES 8).
+pub(crate) fn suspects(topic: &str, result: &'static str) -> Counter {
+    counter!("retrial_suspects_total", "topic" => topic.to_owned(), "result" => result)
+}
+
+/// Records that the log lost before this group had finished them, as far as it knows, by cause: deleted (by retention or
+/// a person), cut (by an unclean election).
+pub(crate) fn lost_records(topic: &str, cause: &'static str) -> Counter {
+    counter!("retrial_lost_records_total", "topic" => topic.to_owned(), "cause" => cause)
+}
+
+/// Partitions that begin again at an earlier place since the log is not the one that was read, by cause: cut, made anew.
+pub(crate) fn restarted_partitions(topic: &str, cause: &'static str) -> Counter {
+    counter!("retrial_restarted_partitions_total", "topic" => topic.to_owned(), "cause" => cause)
+}
+
+/// Commit metadata that was not used, since it is not ours, or not of this place.
+pub(crate) fn ignored_metadata(topic: &str) -> Counter {
+    counter!("retrial_commit_metadata_ignored_total", "topic" => topic.to_owned())
+}
+
+/// Partitions that the group took away without asking: this member was not heard for a session, or was expelled.
+pub(crate) fn lost_partitions(topic: &str) -> Counter {
+    counter!("retrial_lost_partitions_total", "topic" => topic.to_owned())
+}
+
 /// When the oldest dead letter will be deleted by its topic's retention, in seconds since 1970 (RULES 5).
 pub(crate) fn dead_letters_vanish(at: retrial_core::time::Timestamp) {
     gauge!("retrial_dead_letters_vanish_timestamp_seconds").set(at.as_millis() as f64 / 1000.0);
@@ -78,4 +104,14 @@ pub(crate) fn dead_letters_vanish(at: retrial_core::time::Timestamp) {
 /// Partitions that take nothing, by reason.
 pub(crate) fn held_partitions(topic: &str, reason: &'static str) -> Gauge {
     gauge!("retrial_held_partitions", "topic" => topic.to_owned(), "reason" => reason)
+}
+
+/// Forwards to a tier that no attempt asked for: the record was not due, or nobody handles its topic here.
+pub(crate) fn hops(tier: Duration) -> Counter {
+    counter!("retrial_hops_total", "tier" => format!("{}s", tier.as_secs()))
+}
+
+/// Records of the control topic that could not be read.
+pub(crate) fn control_skipped() -> Counter {
+    counter!("retrial_control_skipped_total")
 }

@@ -19,6 +19,9 @@ use std::{
 /// A batch is closed when its buffer reaches this size, in bytes; only a single larger record makes a larger one.
 pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 
+/// What a record costs where it waits its turn, in bytes: its place in a queue or a lane, in which some places are free.
+const WORK_BYTES: usize = 96;
+
 /// Bytes held by batches that are still referred to. Shared by everything that makes batches for one service.
 #[derive(Debug, Default)]
 pub(crate) struct Meter(AtomicUsize);
@@ -55,12 +58,12 @@ pub(crate) struct Batch {
     entries: Vec<Entry>,
     headers: Vec<Header>,
     meter: Arc<Meter>,
-    charged: usize,
+    charged: AtomicUsize,
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.meter.0.fetch_sub(self.charged, Ordering::Relaxed);
+        self.meter.0.fetch_sub(*self.charged.get_mut(), Ordering::Relaxed);
     }
 }
 
@@ -68,6 +71,14 @@ impl Batch {
     /// How many records it has; at least one.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Charges the meter with this many bytes more for each record, for as long as the batch lives: for what is kept
+    /// beside it.
+    pub(crate) fn charge_for_each(&self, bytes: usize) {
+        let more = self.len() * bytes;
+        self.charged.fetch_add(more, Ordering::Relaxed);
+        self.meter.0.fetch_add(more, Ordering::Relaxed);
     }
 
     /// The records of this batch, in order.
@@ -152,10 +163,11 @@ impl BatchBuilder {
     pub(crate) fn finish(self) -> Arc<Batch> {
         let Self { topic, partition, buffer, entries, headers, meter } = self;
         let charged = buffer.capacity()
-            + entries.capacity() * size_of::<Entry>()
+            + entries.capacity() * (size_of::<Entry>() + WORK_BYTES)
             + headers.capacity() * size_of::<Header>()
             + size_of::<Batch>();
         meter.0.fetch_add(charged, Ordering::Relaxed);
+        let charged = charged.into();
         Arc::new(Batch { topic, partition, buffer: buffer.into(), entries, headers, meter, charged })
     }
 }
@@ -269,5 +281,30 @@ impl fmt::Debug for Record {
 impl retrial_core::event::Payload for Record {
     fn time(&self) -> SourceTime {
         self.entry().time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_charged_with_what_is_kept_beside_it_until_its_last_record_is_gone() {
+        let meter = Arc::new(Meter::default());
+        let mut batch = BatchBuilder::new("billing.retry.5s".into(), 0, 2, Arc::clone(&meter));
+        for offset in 0..2 {
+            let position = Position { offset, leader_epoch: 0, time: SourceTime::None };
+            batch.push(position, Some(b"key"), None, std::iter::empty());
+        }
+        let batch = batch.finish();
+        let alone = meter.held();
+        assert!(alone >= 2 * WORK_BYTES, "{alone}");
+        batch.charge_for_each(640);
+        assert_eq!(meter.held(), alone + 2 * 640);
+        let record = batch.records().next();
+        drop(batch);
+        assert_eq!(meter.held(), alone + 2 * 640);
+        drop(record);
+        assert_eq!(meter.held(), 0);
     }
 }

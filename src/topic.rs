@@ -5,7 +5,7 @@ use crate::{
     layer::{Around, SharedLayer, layered},
     retry::{Retry, mins},
 };
-use retrial_core::order::{Order, RetryPolicy};
+use retrial_core::order::{OnCrash, Order, RetryPolicy};
 use std::{error::Error, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 /// Attempts of one topic that run at once in one process, unless it is told otherwise.
@@ -104,7 +104,24 @@ impl<C> Handler<C> {
     /// How often and when records are tried again. Default: see [`Retry`].
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.settings.retry = retry.into_policy();
+        let on_crash = self.settings.retry.on_crash;
+        self.settings.retry = RetryPolicy { on_crash, ..retry.into_policy() };
+        self
+    }
+
+    /// What becomes of a record that takes the whole process down (abort, stack overflow, killed for its memory) again
+    /// and again, also while nothing else runs in it. Default [`OnCrash::Bury`]: the dead letters.
+    ///
+    /// ```
+    /// use retrial::{OnCrash, handler};
+    ///
+    /// # async fn resize() {}
+    /// let resize = handler(resize).on_crash(OnCrash::Hold);
+    /// # let _ = resize;
+    /// ```
+    #[must_use]
+    pub fn on_crash(mut self, on_crash: OnCrash) -> Self {
+        self.settings.retry.on_crash = on_crash;
         self
     }
 

@@ -79,6 +79,8 @@ mod tests {
             prop_assert!(backoff.bound(attempt) <= max);
             prop_assert!(backoff.bound(attempt) <= backoff.bound(attempt.saturating_add(1)));
             prop_assert_eq!(backoff.delay(attempt, 0), Duration::ZERO);
+            let whole = Duration::from_nanos(u64::try_from(backoff.bound(attempt).as_nanos()).unwrap_or(u64::MAX));
+            prop_assert_eq!(backoff.delay(attempt, u64::MAX), whole);
         }
 
         #[test]

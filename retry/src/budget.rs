@@ -183,6 +183,13 @@ mod tests {
     }
 
     #[test]
+    fn a_topics_limit_is_what_was_set_last() {
+        let mut budget = Budget::new(10, &[7, 3]);
+        budget.set_limit(TopicIndex(1), 4);
+        assert_eq!([0, 1, 2].map(|topic| budget.limit(TopicIndex(topic))), [7, 4, 0]);
+    }
+
+    #[test]
     fn an_unknown_topic_has_no_slot() {
         assert!(!Budget::new(10, &[10]).take(TopicIndex(1)));
     }

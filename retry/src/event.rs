@@ -25,10 +25,23 @@ pub struct Offer {
     pub topic_id: Option<[u8; 16]>,
     /// What the group committed last, if anything.
     pub committed: Option<Committed>,
-    /// First and next offset of the log. Known whenever nothing is committed.
+    /// First and next offset of the log. Known whenever nothing is committed, or the past is [`Past::Another`].
     pub log: Option<LogRange>,
-    /// Whether the group's control topic says that it has read this partition before.
-    pub known: bool,
+    /// What is known of the group's past with it.
+    pub past: Past,
+}
+
+/// What is known of a group's past with a partition, besides its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// It has never read this topic.
+    New,
+    /// It has read this topic, and this partition was added since.
+    Added,
+    /// It has read this partition.
+    Read,
+    /// It has read another topic of this name, which was deleted: a commit may belong to that one.
+    Another,
 }
 
 /// An offset commit as it was read back.
@@ -129,6 +142,18 @@ pub enum Finished<R> {
     Unstarted(Box<Work<R>>),
     /// Anything else; the record comes back.
     Other(Box<(Work<R>, Outcome)>),
+}
+
+impl<R> Finished<R> {
+    /// Which record.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        match self {
+            Self::Done { ticket, .. } | Self::Abandoned { ticket, .. } => *ticket,
+            Self::Unstarted(work) => work.ticket,
+            Self::Other(other) => other.0.ticket,
+        }
+    }
 }
 
 /// Where a forward goes.
@@ -246,6 +271,26 @@ pub enum Event<R> {
     Arrived(Slot, Vec<Arrival<R>>),
     /// The log does not hold the offset that was asked for (`auto.offset.reset=error`).
     OutOfRange(Slot, LogRange),
+    /// A new leader's log ends earlier than it was read, in the same epoch.
+    Cut {
+        /// Which partition.
+        slot: Slot,
+        /// Up to where records had been fetched.
+        position: i64,
+        /// Up to here the log is the one that was read.
+        end: i64,
+        /// What the log holds now.
+        log: LogRange,
+    },
+    /// The topic that was read is gone, and another one has its name.
+    MadeAnew {
+        /// Which partition.
+        slot: Slot,
+        /// Identity of the topic that is there now.
+        topic_id: [u8; 16],
+        /// What its partition holds.
+        log: LogRange,
+    },
     /// Attempts ended.
     Finished(Vec<Finished<R>>),
     /// Forwards ended.
@@ -270,7 +315,8 @@ pub enum Action {
     Commit(CommitId, Vec<CommitEntry>),
     /// Every result of these assignments is in or given up: answer the revocation.
     Release(Vec<Slot>),
-    /// Give up what still runs for this assignment: its token fires and its future is dropped.
+    /// Give up what was handed out for this assignment: tokens fire, futures are dropped, and what waits does not
+    /// start. If [`Action::Start`] follows, what is handed out after it is new.
     Abandon(Slot),
     /// Tell what still runs for this assignment that its time is short: its token fires.
     Hurry(Slot),
@@ -312,6 +358,15 @@ pub enum Notice {
         committed: i64,
         /// Where the log ends.
         end: i64,
+        /// How many of the records that are gone were not finished, as far as this group had fetched them.
+        lost: u64,
+    },
+    /// The topic was deleted and made anew: the partition is read from its start.
+    MadeAnew {
+        /// Which partition.
+        slot: Slot,
+        /// Where the group was in the topic that is gone.
+        was: i64,
     },
     /// The partition takes nothing, for a reason that an operator should know.
     Held {
@@ -337,6 +392,12 @@ pub enum Notice {
         cause: crate::outcome::Cause,
         /// The failure kind.
         kind: String,
+    },
+    /// A record whose turn has not come, or that nobody handles here, goes on waiting in another tier: no attempt was
+    /// made.
+    Hopped {
+        /// The tier that it goes to.
+        tier: Duration,
     },
     /// A retry's turn came this long after it was due.
     Lateness {
@@ -365,6 +426,44 @@ pub enum Notice {
         /// The handler's words.
         why: String,
     },
+    /// Ordinary work waits while records are tested that may have taken a process down (RULES 8).
+    CarefulBegan {
+        /// How many are known now.
+        suspects: usize,
+    },
+    /// Ordinary work goes on.
+    CarefulEnded,
+    /// A suspect is about to be tested.
+    SuspectAnnounced {
+        /// Which partition.
+        slot: Slot,
+        /// Its offset.
+        offset: i64,
+        /// How often its process vanished while it ran alone.
+        crashes: u32,
+        /// Whether nothing else runs in this process.
+        alone: bool,
+    },
+    /// It did not take the process down.
+    SuspectSurvived {
+        /// Which partition.
+        slot: Slot,
+        /// Its offset.
+        offset: i64,
+        /// It runs still, and others do not wait for it any longer.
+        outlived: bool,
+    },
+    /// A record does not run any more, because it took its process down alone again and again.
+    SuspectCondemned {
+        /// Which partition.
+        slot: Slot,
+        /// Its offset.
+        offset: i64,
+        /// How often.
+        crashes: u32,
+        /// It is left where it is, not buried.
+        held: bool,
+    },
     /// The topic takes nothing new until the time given.
     TopicHeld {
         /// Which topic.
@@ -374,7 +473,7 @@ pub enum Notice {
     },
 }
 
-/// Why a partition takes no records.
+/// Why a partition takes no records, or not all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum HoldReason {
@@ -384,6 +483,10 @@ pub enum HoldReason {
     OffsetMissing,
     /// The commit metadata has no room for more unfinished records.
     MetadataFull,
+    /// One of its records takes its process down, and is to be held. The others go on.
+    Crashed,
+    /// Kafka does not let us read it, or what it sends cannot be read.
+    ReadRefused,
 }
 
 impl HoldReason {
@@ -394,6 +497,8 @@ impl HoldReason {
             Self::ForwardRefused => "forward_refused",
             Self::OffsetMissing => "offset_missing",
             Self::MetadataFull => "metadata_full",
+            Self::Crashed => "crashed",
+            Self::ReadRefused => "read_refused",
         }
     }
 }
@@ -420,5 +525,38 @@ impl<R> Actions<R> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.work.is_empty() && self.forwards.is_empty() && self.others.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Slot;
+
+    #[test]
+    fn each_reason_to_hold_has_its_word() {
+        let reasons = [HoldReason::ForwardRefused, HoldReason::OffsetMissing, HoldReason::MetadataFull];
+        assert_eq!(reasons.map(HoldReason::as_str), ["forward_refused", "offset_missing", "metadata_full"]);
+    }
+
+    #[test]
+    fn there_is_something_to_do_while_any_list_has_something() {
+        let slot = Slot { index: 0, generation: 1 };
+        assert!(Actions::<()>::default().is_empty());
+        assert!(!Actions::<()> { others: vec![Action::Purge], ..Actions::default() }.is_empty());
+        let work = Work {
+            ticket: Ticket { slot, sequence: 0 },
+            topic: TopicIndex(0),
+            class: Class::Fresh,
+            tries: 0,
+            lane: 0,
+            record: (),
+            history: None,
+        };
+        assert!(!Actions { work: vec![work], ..Actions::default() }.is_empty());
+        let history = Box::new(History::new("orders/0/0".parse().unwrap(), SourceTime::None));
+        let (id, target) = (ForwardId(1), Target::DeadLetters);
+        let forward = Forward { id, slot, target, body: Body::Whole, record: (), history };
+        assert!(!Actions { forwards: vec![forward], ..Actions::default() }.is_empty());
     }
 }

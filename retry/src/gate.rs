@@ -281,6 +281,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn samples_that_touch_agree_and_the_clock_is_then_known_exactly() {
+        let lead = |least, most| Lead { least, most };
+        assert_eq!(lead(1, 5).and(lead(-3, 1)), lead(1, 1));
+        assert_eq!(lead(-3, 1).and(lead(1, 5)), lead(1, 1));
+        assert_eq!(lead(1, 5).and(lead(-3, 0)), lead(-3, 0));
+        assert_eq!(lead(-3, 0).and(lead(1, 5)), lead(-3, 0));
+    }
+
+    #[test]
+    fn a_clock_is_measured_by_its_first_acknowledgement_and_uncertain_by_the_round_trip() {
+        let mut clock = BrokerClock::new();
+        clock.seen(at(0), at(0));
+        assert_eq!((clock.is_measured(), clock.uncertainty()), (false, None));
+        acknowledge(&mut clock, HOUR, 0, 3, 4);
+        assert_eq!((clock.is_measured(), clock.uncertainty()), (true, Some(Duration::from_millis(9))));
+    }
+
+    #[test]
+    fn the_local_clock_is_believed_from_the_end_of_the_patience_on() {
+        let mut clock = BrokerClock::new();
+        clock.seen(at(1_000), at(0));
+        let believed = at(1_000).after(PATIENCE);
+        assert_eq!(clock.broker_now(believed), believed);
+        assert_eq!(clock.broker_now(believed.shifted(-1)), believed.shifted(-1_002));
+    }
+
     /// A stretch of time with one true lead, and the round trips within it: gap before, way out, way back; in
     /// microseconds.
     type Stretch = (i64, Vec<(u64, u64, u64)>);

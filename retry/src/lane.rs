@@ -258,6 +258,39 @@ mod tests {
         assert_eq!((lanes.cells.capacity(), lanes.lanes.capacity()), (0, 0));
     }
 
+    fn mixed(feed: impl Fn(&mut Mixer)) -> u64 {
+        let mut mixer = Mixer::default();
+        feed(&mut mixer);
+        mixer.finish()
+    }
+
+    /// The table takes places from the lowest bits and tags from the highest seven: numbered lanes use all of both, and
+    /// lanes that agree in their lower half do not fall together.
+    #[test]
+    fn lanes_are_spread_over_places_and_tags() {
+        let numbered: Vec<u64> = (0..4096).map(|lane| mixed(|mixer| mixer.write_u64(lane))).collect();
+        let high: Vec<u64> = (0..4096u64).map(|lane| mixed(|mixer| mixer.write_u64(lane << 32))).collect();
+        let top: Vec<u64> = (0..4096u64).map(|lane| mixed(|mixer| mixer.write_u64(lane << 52))).collect();
+        for hashes in [numbered, high, top] {
+            let distinct = |part: fn(u64) -> u64| {
+                hashes.iter().map(|&hash| part(hash)).collect::<std::collections::BTreeSet<_>>().len()
+            };
+            assert_eq!(distinct(|hash| hash), 4096);
+            let (places, tags) = (distinct(|hash| hash & 0xfff), distinct(|hash| hash >> 57));
+            // 4096 balls into 4096 boxes leave about 1 − 1/e of them used.
+            assert!(places > 2000 && tags > 100, "{places} places, {tags} tags");
+        }
+    }
+
+    #[test]
+    fn bytes_are_hashed_one_after_the_other() {
+        let texts: [&[u8]; 6] = [b"a", b"b", b"ab", b"ba", b"aa", b"abc"];
+        let hashes: Vec<u64> = texts.iter().map(|text| mixed(|mixer| mixer.write(text))).collect();
+        assert!(hashes.iter().enumerate().all(|(index, hash)| *hash != 0 && !hashes[..index].contains(hash)));
+        assert_eq!(hashes[0], mixed(|mixer| mixer.write_u64(u64::from(b'a'))));
+        assert_eq!(hashes[2], mixed(|mixer| mixer.write_u64(hashes[0] ^ u64::from(b'b'))));
+    }
+
     /// What waits is dropped with the lanes: at a revocation nothing stays behind.
     #[test]
     fn what_waits_is_dropped_with_the_lanes() {

@@ -20,8 +20,11 @@ pub mod order;
 pub mod outcome;
 pub mod pace;
 pub mod planner;
+#[doc(hidden)]
+pub mod saboteur;
 pub mod schedule;
 pub mod shares;
 pub mod snapshot;
 pub mod start;
+pub mod suspects;
 pub mod time;

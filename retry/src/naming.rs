@@ -332,6 +332,23 @@ mod tests {
         assert_eq!(parse_delay(&format!("{}h", u64::MAX)), None);
     }
 
+    #[test]
+    fn a_delay_is_spelt_in_its_largest_exact_unit() {
+        for (seconds, text) in [(1, "1s"), (59, "59s"), (60, "1m"), (61, "61s"), (600, "10m"), (7200, "2h")] {
+            let delay = Duration::from_secs(seconds);
+            assert_eq!((spell_delay(delay).as_deref(), parse_delay(text)), (Ok(text), Some(delay)));
+        }
+        assert_eq!(spell_delay(MAX_TIER_DELAY).as_deref(), Ok("8760h"));
+    }
+
+    #[test]
+    fn kafka_takes_letters_digits_and_three_signs_up_to_a_length() {
+        let names = ["a", "Z9._-", "...", ".a", &"n".repeat(MAX_TOPIC_BYTES)];
+        assert!(names.iter().all(|name| is_topic_name(name)));
+        let others = ["", ".", "..", "a b", "a/b", "é", &"n".repeat(MAX_TOPIC_BYTES + 1)];
+        assert!(!others.iter().any(|name| is_topic_name(name)));
+    }
+
     fn stem() -> impl Strategy<Value = String> {
         const PARTS: &[&str] = &["a", ".", "retry", ".retry.", ".dlq", ".control", "5s", "0s"];
         prop::collection::vec(prop::sample::select(PARTS), 1..5)

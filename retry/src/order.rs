@@ -64,6 +64,17 @@ impl Order {
     }
 }
 
+/// What becomes of a record that takes its process down again and again, also alone (RULES 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnCrash {
+    /// It goes to the dead letters, with the cause `crashed` and the times.
+    #[default]
+    Bury,
+    /// It is left where it is and does not run any more; where order is kept, its key waits with it. A process of the
+    /// group that is told to [`Bury`](Self::Bury) settles it.
+    Hold,
+}
+
 /// How failed records are tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -73,10 +84,12 @@ pub struct RetryPolicy {
     pub in_place: u16,
     /// Pauses before tries in place.
     pub backoff: Backoff,
+    /// What becomes of a record that takes its process down.
+    pub on_crash: OnCrash,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { schedule: Schedule::default(), in_place: 2, backoff: Backoff::default() }
+        Self { schedule: Schedule::default(), in_place: 2, backoff: Backoff::default(), on_crash: OnCrash::default() }
     }
 }

@@ -195,6 +195,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_says_what_it_was_told() {
+        let reason = Reason::new("timeout", "60 s");
+        assert_eq!((reason.kind(), reason.message(), reason.is_abrupt()), ("timeout", "60 s", false));
+        assert_eq!((reason.to_string().as_str(), reason.abrupt().is_abrupt()), ("timeout: 60 s", true));
+        assert_eq!(Cause::Expired.to_string(), "expired");
+    }
+
+    #[test]
+    fn a_text_that_just_fits_is_kept_whole() {
+        let (fits, cut) = ("k".repeat(MAX_KIND_BYTES), format!("{}é", "k".repeat(MAX_KIND_BYTES - 1)));
+        assert_eq!(Reason::new(&fits, "").kind(), fits);
+        assert_eq!(Reason::new(&cut, "").kind(), &fits[1..]);
+    }
+
+    #[test]
     fn control_characters_do_not_reach_a_terminal() {
         assert_eq!(Reason::new("k", "a\nb\u{1b}[2J").message(), "a\\nb\\u{1b}[2J");
     }

@@ -299,6 +299,30 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_is_refused_is_tried_again_after_half_of_itself_if_that_is_sooner() {
+        let mut pace = Pace::new(PaceConfig { lease: Duration::from_millis(1_200), ..PaceConfig::default() });
+        pace.sent(at(0), 0);
+        assert!(pace.is_outstanding());
+        pace.answered(at(1), false);
+        assert!(!pace.is_outstanding());
+        let unchanged = Unsaid { oldest: Some(at(-5_000)), ..Unsaid::default() };
+        assert_eq!(pace.next(unchanged, at(2)), Some(at(600)));
+    }
+
+    #[test]
+    fn an_acknowledged_forward_makes_a_commit_due_at_the_floor() {
+        let mut pace = after_one(1, 0);
+        let interval = pace.next(unsaid(1), at(1));
+        pace.hasten();
+        assert_eq!((interval, pace.next(unsaid(1), at(1))), (Some(at(1_000)), Some(at(50))));
+    }
+
+    #[test]
+    fn an_entry_is_as_long_as_its_texts_and_64_bytes() {
+        assert_eq!(entry_bytes("gr", "topic", "metadata"), 2 + 5 + 8 + 64);
+    }
+
+    #[test]
     fn a_result_nobody_waits_for_changes_nothing() {
         let mut pace = after_one(2, 100);
         pace.answered(at(9_000), true);

@@ -18,6 +18,7 @@ use crate::{
     ladder::{Ladder, MAX_HOPS},
     order::{OnExhausted, Order, RetryPolicy},
     outcome::{Cause, Outcome, Reason},
+    saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -183,11 +184,20 @@ fn retry(
 /// A new wait: in memory where the lane is kept, else up the ladder.
 fn wait(mut history: History, delay: Duration, now: Timestamp, order: Order, ladder: &Ladder) -> Plan {
     history.due = Some(now.after(delay));
+    revive(&mut history);
     if order.keeps_lane() {
         return Plan::Rest { delay, history: Box::new(history) };
     }
+    if sabotaged(Saboteur::ForgetsDueTime) {
+        history.due = None;
+    }
     begin_hops(&mut history);
     Plan::Forward { target: Target::Tier(ladder.route(delay, 0)), history: Box::new(history) }
+}
+
+/// A dead letter that somebody brought back into a tier by hand is none any more once it waits again.
+fn revive(history: &mut History) {
+    history.cause = None;
 }
 
 /// The history of a dead letter.
@@ -197,6 +207,9 @@ fn dead(mut history: History, cause: Cause, reason: &Reason, now: Timestamp) -> 
         _ => fail(&mut history, reason, now),
     }
     history.cause = Some(cause);
+    if sabotaged(Saboteur::BuriesWithoutReason) {
+        (history.cause, history.error_kind, history.error) = (None, None, None);
+    }
     history.due = None;
     history.hop = history.hop.wrapping_add(1);
     Box::new(history)
@@ -254,8 +267,9 @@ pub fn arrival(history: &History, now: Timestamp, ladder: &Ladder) -> Arrive {
     if remaining < ladder.delays().first().map_or(SHORT_REST, |&shortest| shortest.min(SHORT_REST)) {
         return Arrive::Rest(remaining);
     }
-    let target = Target::Tier(ladder.route(remaining, history.hop % MAX_HOPS));
-    let history = History { hop: history.hop.wrapping_add(1), ..history.clone() };
+    let target = Target::Tier(ladder.route(remaining, history.hop));
+    let mut history = History { hop: history.hop.wrapping_add(1), ..history.clone() };
+    revive(&mut history);
     Arrive::Forward { target, history: Box::new(history) }
 }
 
@@ -280,6 +294,7 @@ pub fn unhandled(history: &History, now: Timestamp, ladder: &Ladder) -> Plan {
         return bury(history, Cause::Unhandled, &reason, now);
     }
     describe(&mut history, &reason);
+    revive(&mut history);
     history.due = Some(since);
     // A quarter of the time gone makes 80 rounds of a day, where the shortest tier would make 1,440.
     let round = (elapsed / 4).clamp(UNHANDLED_WAIT, UNHANDLED_LIMIT - elapsed + UNHANDLED_WAIT);

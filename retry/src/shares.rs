@@ -79,6 +79,11 @@ impl Shares {
         Some(class)
     }
 
+    /// Notes that a record of this class was started out of turn.
+    pub fn begin(&mut self, class: Class) {
+        self.held[class as usize] += 1;
+    }
+
     /// As many [`Shares::next`] in one call: how many of each class to start, `most` together. `waiting` counts
     /// the records of each class that could start.
     pub fn next_n(&mut self, mut waiting: [usize; 3], most: usize, limit: usize) -> [usize; 3] {

@@ -26,12 +26,15 @@
 //! - **No offset, in a source partition that the group never read.** A new group, or a partition that was added.
 //!   From the earliest, or where the user said. See [`refuse_old_backlog`] for the one exception.
 //!
-//! A topic that was deleted and made anew and has *grown past* the committed offset cannot be seen in these facts.
-//! Kafka forgets the offsets of a deleted topic, so it arrives here as "no offset"; the marker in the control topic
-//! should therefore name the topic's identity, not only its name.
+//! - **Another topic under the name.** Deleted, made anew, and grown past the place where the group was. Kafka forgets
+//!   the offsets of a deleted topic, but members that have not noticed commit theirs again, for Kafka keeps them by name.
+//!   Both the marks in the control topic and the commit's checksum name the topic's identity. If the group knew another
+//!   topic and the commit is not bound to this one, it belongs to what is gone: from the start of the new log.
+//! - **No offset, in a partition that was added** to a topic which the group reads: from the start, whatever the user said
+//!   about where a new group begins. What was written between its making and its discovery is work like any other.
 
 use crate::{
-    event::{HoldReason, LogRange},
+    event::{HoldReason, LogRange, Past},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -70,8 +73,9 @@ pub struct Facts {
     pub committed: Option<i64>,
     /// What the log holds, where it was asked.
     pub log: Option<LogRange>,
-    /// Whether the control topic says that the group has read this partition before.
-    pub known: bool,
+    /// What is known of the group's past with the partition. [`Past::Another`] only if the commit is not bound to the topic
+    /// that is there now.
+    pub past: Past,
 }
 
 /// Where to begin.
@@ -107,6 +111,11 @@ pub enum Because {
         /// Where the log ends.
         end: i64,
     },
+    /// The topic is not the one that the group was in.
+    MadeAnew {
+        /// Where the group was.
+        was: i64,
+    },
     /// The group was never here.
     New,
 }
@@ -122,10 +131,10 @@ impl Start {
 /// Decides where to begin a partition, or where to go on when the log does not hold the next offset.
 ///
 /// ```
-/// use retrial_core::{event::{HoldReason, LogRange}, start::{Because, Facts, Kind, Start, StartAt, decide}};
+/// use retrial_core::{event::{HoldReason, LogRange, Past}, start::{Because, Facts, Kind, Start, StartAt, decide}};
 ///
 /// let log = Some(LogRange { start: 700, end: 1150 });
-/// let facts = |committed| Facts { committed, log, known: true };
+/// let facts = |committed| Facts { committed, log, past: Past::Read };
 /// let at = |offset, because| Start::At { offset, because };
 /// let source = |committed| decide(Kind::Source, facts(committed), StartAt::Unset);
 /// assert_eq!(source(Some(900)), at(900, Because::Committed));
@@ -136,10 +145,13 @@ impl Start {
 #[must_use]
 pub fn decide(kind: Kind, facts: Facts, start_at: StartAt) -> Start {
     match (facts.committed.filter(|&offset| offset >= 0), facts.log) {
+        (Some(was), Some(log)) if facts.past == Past::Another => {
+            Start::At { offset: log.start, because: Because::MadeAnew { was } }
+        }
         (Some(committed), Some(log)) => resume(committed, log),
         (Some(offset), None) => Start::At { offset, because: Because::Committed },
         (None, None) => Start::Held(HoldReason::OffsetMissing),
-        (None, Some(log)) => begin(kind, log, facts.known, start_at),
+        (None, Some(log)) => begin(kind, log, facts.past, start_at),
     }
 }
 
@@ -153,15 +165,13 @@ fn resume(committed: i64, log: LogRange) -> Start {
     Start::At { offset: committed, because: Because::Committed }
 }
 
-fn begin(kind: Kind, log: LogRange, known: bool, start_at: StartAt) -> Start {
+fn begin(kind: Kind, log: LogRange, past: Past, start_at: StartAt) -> Start {
     let never_written = log.end == 0;
-    if kind == Kind::Source && known && !never_written {
-        return Start::Held(HoldReason::OffsetMissing);
-    }
-    let offset = match (kind, start_at) {
-        (Kind::Tier, _) | (Kind::Source, StartAt::Unset | StartAt::Earliest) => log.start,
-        (Kind::Source, StartAt::Latest) => log.end,
-        (Kind::Source, StartAt::Offset(offset)) => offset.min(log.end).max(log.start),
+    let offset = match (kind, past, start_at) {
+        (Kind::Source, Past::Read, _) if !never_written => return Start::Held(HoldReason::OffsetMissing),
+        (Kind::Source, Past::New | Past::Read, StartAt::Latest) => log.end,
+        (Kind::Source, Past::New | Past::Read, StartAt::Offset(offset)) => offset.min(log.end).max(log.start),
+        _ => log.start,
     };
     Start::At { offset, because: Because::New }
 }
@@ -220,8 +230,8 @@ mod tests {
 
     const LOG: LogRange = LogRange { start: 700, end: 1150 };
 
-    fn facts(committed: Option<i64>, known: bool) -> Facts {
-        Facts { committed, log: Some(LOG), known }
+    fn facts(committed: Option<i64>, past: Past) -> Facts {
+        Facts { committed, log: Some(LOG), past }
     }
 
     fn new(offset: i64) -> Start {
@@ -231,7 +241,7 @@ mod tests {
     #[test]
     fn the_edges_of_the_log_are_inside() {
         for offset in [700, 1150] {
-            let start = decide(Kind::Source, facts(Some(offset), true), StartAt::Latest);
+            let start = decide(Kind::Source, facts(Some(offset), Past::Read), StartAt::Latest);
             assert_eq!(start, Start::At { offset, because: Because::Committed });
         }
     }
@@ -239,10 +249,10 @@ mod tests {
     #[test]
     fn a_cut_log_begins_at_its_start_without_the_map_and_a_trimmed_one_with_it() {
         for kind in [Kind::Source, Kind::Tier] {
-            let cut = decide(kind, facts(Some(1151), true), StartAt::Latest);
+            let cut = decide(kind, facts(Some(1151), Past::Read), StartAt::Latest);
             assert_eq!(cut, Start::At { offset: 700, because: Because::Cut { committed: 1151, end: 1150 } });
             assert!(!cut.keeps_ledger());
-            let gone = decide(kind, facts(Some(699), true), StartAt::Latest);
+            let gone = decide(kind, facts(Some(699), Past::Read), StartAt::Latest);
             assert_eq!(gone, Start::At { offset: 700, because: Because::Gone { from: 699, to: 700 } });
             assert!(gone.keeps_ledger());
         }
@@ -252,9 +262,9 @@ mod tests {
     fn a_missing_offset_of_a_known_partition_is_held_whatever_the_configuration_says() {
         for start_at in [StartAt::Unset, StartAt::Earliest, StartAt::Latest, StartAt::Offset(800)] {
             let held = Start::Held(HoldReason::OffsetMissing);
-            assert_eq!(decide(Kind::Source, facts(None, true), start_at), held);
-            assert_eq!(decide(Kind::Source, facts(Some(-1001), true), start_at), held);
-            let empty = Facts { committed: None, log: Some(LogRange { start: 0, end: 0 }), known: true };
+            assert_eq!(decide(Kind::Source, facts(None, Past::Read), start_at), held);
+            assert_eq!(decide(Kind::Source, facts(Some(-1001), Past::Read), start_at), held);
+            let empty = Facts { committed: None, log: Some(LogRange { start: 0, end: 0 }), past: Past::Read };
             assert_eq!(decide(Kind::Source, empty, start_at), new(0));
         }
     }
@@ -269,16 +279,34 @@ mod tests {
             (StartAt::Offset(3), 700),
             (StartAt::Offset(5000), 1150),
         ] {
-            assert_eq!(decide(Kind::Source, facts(None, false), start_at), new(offset));
-            for known in [false, true] {
-                assert_eq!(decide(Kind::Tier, facts(None, known), start_at), new(700));
+            assert_eq!(decide(Kind::Source, facts(None, Past::New), start_at), new(offset));
+            for past in [Past::New, Past::Added, Past::Read, Past::Another] {
+                assert_eq!(decide(Kind::Tier, facts(None, past), start_at), new(700));
             }
         }
     }
 
     #[test]
+    fn a_partition_that_was_added_or_made_anew_begins_at_its_start_whatever_the_user_said_of_new_groups() {
+        for start_at in [StartAt::Unset, StartAt::Earliest, StartAt::Latest, StartAt::Offset(800)] {
+            for past in [Past::Added, Past::Another] {
+                assert_eq!(decide(Kind::Source, facts(None, past), start_at), new(700));
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_of_another_topic_of_the_name_counts_for_nothing_wherever_it_points() {
+        for (kind, was) in [(Kind::Source, 0), (Kind::Source, 900), (Kind::Tier, 1150), (Kind::Tier, 5000)] {
+            let anew = decide(kind, facts(Some(was), Past::Another), StartAt::Latest);
+            assert_eq!(anew, Start::At { offset: 700, because: Because::MadeAnew { was } });
+            assert!(!anew.keeps_ledger());
+        }
+    }
+
+    #[test]
     fn without_the_logs_range_an_offset_is_believed_and_its_absence_is_held() {
-        let facts = |committed| Facts { committed, log: None, known: false };
+        let facts = |committed| Facts { committed, log: None, past: Past::New };
         let believed = Start::At { offset: 9, because: Because::Committed };
         assert_eq!(decide(Kind::Source, facts(Some(9)), StartAt::Unset), believed);
         assert_eq!(decide(Kind::Tier, facts(None), StartAt::Unset), Start::Held(HoldReason::OffsetMissing));
@@ -305,10 +333,11 @@ mod tests {
         /// What a group has finished is what lies below its commit, in a log that was not cut.
         #[test]
         fn no_record_that_the_log_holds_is_passed_over_unasked(
-            committed in proptest::option::of(0i64..60), start in 0i64..60, length in 0i64..60, known: bool, tier: bool,
+            committed in proptest::option::of(0i64..60), start in 0i64..60, length in 0i64..60, read: bool, tier: bool,
         ) {
             let (log, kind) = (LogRange { start, end: start + length }, if tier { Kind::Tier } else { Kind::Source });
-            let decided = decide(kind, Facts { committed, log: Some(log), known }, StartAt::Unset);
+            let past = if read { Past::Read } else { Past::New };
+            let decided = decide(kind, Facts { committed, log: Some(log), past }, StartAt::Unset);
             let finished_below = committed.filter(|&offset| offset <= log.end).unwrap_or(0);
             if let Start::At { offset, .. } = decided {
                 prop_assert!(offset >= log.start && offset <= log.end);

@@ -28,8 +28,8 @@ impl Timestamp {
     /// This time and a duration later, in whole milliseconds rounded up; [`Timestamp::MAX`] beyond the range.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
-        let millis = delay.as_nanos().div_ceil(1_000_000);
-        Self(self.0.saturating_add(i64::try_from(millis).unwrap_or(i64::MAX)))
+        let (millis, part) = (i128::from(delay.as_secs()) * 1000, i128::from(delay.subsec_nanos().div_ceil(1_000_000)));
+        Self(i64::try_from(i128::from(self.0) + millis + part).unwrap_or(i64::MAX))
     }
 
     /// This time moved by a signed number of milliseconds, within the range.
@@ -41,7 +41,7 @@ impl Timestamp {
     /// How long after `earlier` this is; zero if it is before.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        Duration::from_millis(if self > earlier { self.0.abs_diff(earlier.0) } else { 0 })
     }
 }
 
@@ -129,8 +129,13 @@ mod tests {
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),
             (1_795_342_860_007, "2026-11-22T10:21:00.007Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
+            (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "253402300800000"),
+            (-62_167_219_200_001, "-62167219200001"),
         ] {
             assert_eq!(Timestamp(millis).to_string(), text);
+            assert_eq!(text.parse(), Ok(Timestamp(millis)));
         }
     }
 
@@ -140,6 +145,13 @@ mod tests {
             "2025-02-29T00:00:00.000Z",
             "2026-13-01T00:00:00.000Z",
             "2026-01-01T24:00:00.000Z",
+            "2026-01-01T23:60:00.000Z",
+            "2026-01-01T23:59:60.000Z",
+            "2026-00-10T00:00:00.000Z",
+            "2026-04-31T00:00:00.000Z",
+            "2100-02-29T00:00:00.000Z",
+            "2026-01-01 00:00:00.000Z",
+            "2026-01-01T00:00:00.0x0Z",
             "2026-01-01",
             "",
             "+5",
@@ -149,7 +161,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_delay_and_no_distance_is_too_long() {
+        let (first, delay) = (Timestamp(i64::MIN), Duration::from_millis(u64::MAX));
+        assert_eq!(first.after(delay), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.since(first), delay);
+        assert_eq!(first.after(delay - Duration::from_millis(5)), Timestamp(i64::MAX - 5));
+        assert_eq!(first.after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(first.since(Timestamp::MAX), Duration::ZERO);
+    }
+
     proptest! {
+        #[test]
+        fn every_date_reads_back(millis in -62_167_219_200_000i64..253_402_300_800_000) {
+            let text = Timestamp(millis).to_string();
+            prop_assert_eq!((text.len(), text.parse()), (24, Ok(Timestamp(millis))));
+        }
+
         #[test]
         fn every_timestamp_reads_back(millis in any::<i64>()) {
             prop_assert_eq!(Timestamp(millis).to_string().parse::<Timestamp>(), Ok(Timestamp(millis)));

@@ -52,6 +52,7 @@ struct World {
     now: Timestamp,
     engine: Engine<Rec>,
     out: Actions<Rec>,
+    wake: Option<Timestamp>,
     order: Order,
     logs: BTreeMap<Arc<str>, Log>,
     committed: HashMap<Arc<str>, Committed>,
@@ -69,6 +70,19 @@ struct World {
     last_of_key: HashMap<u64, i64>,
     revoking: Vec<Slot>,
     crashes: u32,
+    /// Takes the process down whenever its handler is to end.
+    killer: Option<i64>,
+    /// Attempts that were the only ones from their beginning to their end, or to the end of their process, in order.
+    alone: Vec<(i64, Fate)>,
+    /// Whether the first of `running` has been alone since it began.
+    lonely: bool,
+}
+
+/// How an attempt that was alone ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Survived,
+    Vanished,
 }
 
 fn config(order: Order) -> EngineConfig {
@@ -106,6 +120,7 @@ impl World {
             now: Timestamp::from_millis(1_000_000),
             engine: engine(order),
             out: Actions::default(),
+            wake: None,
             order,
             logs,
             committed: HashMap::new(),
@@ -121,6 +136,9 @@ impl World {
             last_of_key: HashMap::new(),
             revoking: Vec::new(),
             crashes: 0,
+            killer: None,
+            alone: Vec::new(),
+            lonely: false,
         };
         world.offer_all();
         world
@@ -135,8 +153,8 @@ impl World {
             let committed = self.committed.get(&topic).cloned();
             let log = Some(LogRange { start: 0, end: self.logs[&topic].next });
             let slot = Slot { index: index as u32, generation: self.slots };
-            let known = committed.is_some();
-            Offer { slot, topic, partition: 0, topic_id: None, committed, log, known }
+            let past = if committed.is_some() { Past::Read } else { Past::New };
+            Offer { slot, topic, partition: 0, topic_id: None, committed, log, past }
         });
         let offers: Vec<Offer> = offers.collect();
         for offer in &offers {
@@ -152,8 +170,20 @@ impl World {
 
     fn advance(&mut self, millis: i64) {
         self.now = self.now.shifted(millis);
-        let _ = self.engine.advance(self.now, &mut self.out);
-        self.carry_out();
+        for _ in 0..64 {
+            self.wake = self.engine.advance(self.now, &mut self.out);
+            self.carry_out();
+            if self.wake.is_none_or(|wake| wake > self.now) {
+                return;
+            }
+        }
+        panic!("the engine wants to be called at once, again and again");
+    }
+
+    /// Goes on to the moment that the engine asked for: if it forgets one, all stands still.
+    fn sleep(&mut self) {
+        let wake = self.wake.expect("nothing is due, and something is left");
+        self.advance(wake.as_millis() - self.now.as_millis());
     }
 
     fn carry_out(&mut self) {
@@ -204,6 +234,7 @@ impl World {
         }
         for work in out.work {
             self.check_start(&work);
+            self.lonely = self.running.is_empty();
             self.running.push(work);
         }
         if !self.out.is_empty() {
@@ -230,6 +261,9 @@ impl World {
         if let Some(due) = work.history.as_ref().and_then(|history| history.due) {
             assert!(due <= self.now, "early: due {due}, now {}", self.now);
         }
+        // RULES 8: nothing starts beside a record that is announced to run alone.
+        let announced = self.announced();
+        assert!(announced.is_none_or(|announced| announced == work.record.offset), "{announced:?} is to be alone");
         // What came back through a tier has given its order up (overtake).
         let returned = work.history.is_some() && !self.order.keeps_lane();
         if self.order != Order::Unordered && work.tries == 0 && !returned {
@@ -295,7 +329,12 @@ impl World {
         if self.running.is_empty() {
             return;
         }
-        let work = self.running.remove(which % self.running.len());
+        let which = which % self.running.len();
+        if self.killer == Some(self.running[which].record.offset) {
+            return self.crash();
+        }
+        self.note_alone(Fate::Survived);
+        let work = self.running.remove(which);
         let origin = work.record.offset;
         if self.order != Order::Unordered {
             self.running_keys.remove(&self.lane(&work.record));
@@ -334,6 +373,9 @@ impl World {
         match forward.target {
             Target::DeadLetters => {
                 assert!(forward.history.cause.is_some());
+                if forward.history.cause == Some(Cause::Crashed) {
+                    self.check_condemned(origin, forward.history.crashes);
+                }
                 self.settled.insert(origin);
                 self.dead.insert(origin, (*forward.history).clone());
             }
@@ -372,11 +414,54 @@ impl World {
             return;
         }
         self.crashes += u32::from(lost);
+        if lost {
+            self.vanish();
+        }
         self.revoking = slots.clone();
         self.handle(Event::Revoking { slots, lost });
     }
 
+    /// Whom the accepted commits announce as running alone.
+    fn announced(&self) -> Option<i64> {
+        self.committed.iter().find_map(|(topic, committed)| {
+            let offset = committed.offset;
+            let subject = Subject { group: "billing", topic, topic_id: None, partition: 0, offset };
+            let marks = snapshot::decode(&committed.metadata, &subject).unwrap()?.suspicion.marks;
+            let alone = marks.iter().find(|mark| mark.stage == snapshot::Stage::Alone)?.offset;
+            self.logs[topic].records.iter().find(|(at, ..)| *at == alone).map(|(_, record, ..)| record.offset)
+        })
+    }
+
+    /// To the next owner, this one is gone.
+    fn vanish(&mut self) {
+        match self.announced() {
+            // It has not begun yet, or has ended just now: nobody can tell.
+            Some(origin) if self.running.is_empty() => self.alone.push((origin, Fate::Vanished)),
+            _ => self.note_alone(Fate::Vanished),
+        }
+    }
+
+    /// The only attempt there is ends, or its process does.
+    fn note_alone(&mut self, fate: Fate) {
+        if let [work] = &self.running[..]
+            && self.lonely
+        {
+            self.alone.push((work.record.offset, fate));
+        }
+    }
+
+    /// RULES 8: three deaths alone at least, and another record that survived alone in between.
+    fn check_condemned(&self, origin: i64, told: u32) {
+        let died = |(at, fate): &(i64, Fate)| *at == origin && *fate == Fate::Vanished;
+        let deaths = self.alone.iter().filter(|alone| died(alone)).count();
+        assert!(deaths >= 3 && told as usize <= deaths, "{origin} was buried for {told} crashes: {:?}", self.alone);
+        let (first, last) = (self.alone.iter().position(died), self.alone.iter().rposition(died));
+        let between = &self.alone[first.unwrap()..last.unwrap()];
+        assert!(between.iter().any(|&(at, fate)| at != origin && fate == Fate::Survived), "{:?}", self.alone);
+    }
+
     fn crash(&mut self) {
+        self.vanish();
         self.crashes += 1;
         self.engine = engine(self.order);
         self.out = Actions::default();
@@ -389,12 +474,34 @@ impl World {
         self.offer_all();
     }
 
+    /// What may be a witness: who kills alone in its topic is never buried.
+    fn add_record(&mut self) {
+        let log = self.logs.get_mut("orders").unwrap();
+        let offset = log.next;
+        log.records.push((offset, Rec { offset, key: offset as u64 % 5 }, None, Timestamp::default()));
+        log.next += 1;
+    }
+
+    /// Whether all that is left is time.
+    fn is_quiet(&mut self) -> bool {
+        let unread = |(slot, (topic, position)): (&Slot, &(Arc<str>, i64))| {
+            (*slot, self.logs[topic].records.iter().any(|(offset, ..)| *position >= 0 && offset >= position))
+        };
+        let unread: Vec<_> = self.reading.iter().map(unread).filter(|(_, unread)| *unread).collect();
+        let readable = unread.into_iter().any(|(slot, _)| self.engine.room(slot) > 0);
+        !readable && self.running.is_empty() && self.writing.is_empty() && self.commits.is_empty()
+    }
+
     /// From here on all goes well: everything must end.
     fn run_out(&mut self) {
-        let total = self.logs["orders"].records.len();
-        for _ in 0..20_000 {
+        for round in 0..20_000 {
+            if round % 8 == 0 && self.killer.is_some_and(|killer| !self.settled.contains(&killer)) {
+                self.add_record();
+            }
+            let total = self.logs["orders"].records.len();
             self.fetch(64);
-            while !self.running.is_empty() {
+            let crashes = self.crashes;
+            while !self.running.is_empty() && self.crashes == crashes {
                 self.finish(0, Outcome::Done);
             }
             while !self.writing.is_empty() {
@@ -403,12 +510,15 @@ impl World {
             while !self.commits.is_empty() {
                 self.answer_commit(9);
             }
-            self.advance(500);
+            self.advance(0);
             let source = self.committed.get("orders").map_or(0, |committed| committed.offset);
             let tier = self.committed.get("billing.retry.5s").map_or(0, |committed| committed.offset);
             let ended = source == self.logs["orders"].next && tier == self.logs["billing.retry.5s"].next;
             if ended && self.settled.len() == total {
                 return;
+            }
+            if self.is_quiet() {
+                self.sleep();
             }
         }
         let missing: BTreeSet<i64> = self.logs["orders"].records.iter().map(|(offset, ..)| *offset).collect();
@@ -453,7 +563,12 @@ fn outcome(kind: u8) -> Outcome {
 }
 
 fn run(order: Order, steps: &[Step], gap: i64) {
+    live(order, steps, gap, None);
+}
+
+fn live(order: Order, steps: &[Step], gap: i64, killer: Option<i64>) -> World {
     let mut world = World::new(order, 60, 5, gap);
+    world.killer = killer;
     for step in steps {
         match step {
             Step::Fetch(most) => world.fetch(*most),
@@ -466,7 +581,10 @@ fn run(order: Order, steps: &[Step], gap: i64) {
         }
         world.advance(0);
     }
+    let before = world.crashes;
     world.run_out();
+    assert!(world.crashes - before <= 12, "{} crashes from then on", world.crashes - before);
+    world
 }
 
 proptest! {
@@ -485,6 +603,17 @@ proptest! {
     #[test]
     fn order_by_key_holds_with_hold(steps in prop::collection::vec(step(), 0..400)) {
         run(Order::ByKey(OnExhausted::Hold), &steps, 1);
+    }
+
+    /// Whatever else goes wrong: it is found, and whoever is buried beside it had crashed alone as often.
+    #[test]
+    fn rule_8_a_record_that_kills_is_found_whatever_else_goes_wrong(
+        steps in prop::collection::vec(step(), 0..300), killer in 0i64..30, by_key in any::<bool>(),
+    ) {
+        let order = if by_key { Order::ByKey(OnExhausted::Dead) } else { Order::Unordered };
+        let world = live(order, &steps, 1, Some(killer));
+        let settled_before = world.dead.get(&killer).map(|history| history.cause);
+        prop_assert!(settled_before.is_some() || world.settled.contains(&killer));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use retrial_core::{
     outcome::{Cause, Outcome, Reason},
     pace,
     schedule::Schedule,
-    snapshot::{self, Departure, Subject},
+    snapshot::{self, Departure, FinishedRun, Subject},
     start::StartAt,
     time::Timestamp,
 };
@@ -73,7 +73,8 @@ impl Desk {
     fn own(&mut self, index: u32, topic: &str, records: i64) {
         let log = Some(LogRange { start: 0, end: records });
         let (slot, partition) = (slot(index), index as i32);
-        let offer = Offer { slot, topic: topic.into(), partition, topic_id: None, committed: None, log, known: false };
+        let past = Past::New;
+        let offer = Offer { slot, topic: topic.into(), partition, topic_id: None, committed: None, log, past };
         self.handle(Event::Offered(vec![offer]));
         self.accept_all();
         self.arrive(index, 0..records);
@@ -208,6 +209,81 @@ fn rule_2_a_log_that_was_cut_starts_over_and_old_results_finish_nothing_of_it() 
 }
 
 #[test]
+fn rule_2_what_is_left_of_a_log_that_was_cut_does_not_run_beside_itself() {
+    let mut desk = Desk::with_tries(Order::ByKey(OnExhausted::Dead), 1);
+    desk.own(0, "orders", 1);
+    let running = desk.take_work().remove(0);
+    desk.take_others();
+    desk.handle(Event::OutOfRange(slot(0), LogRange { start: 0, end: 1 }));
+    let others = desk.take_others();
+    let place = |wanted: &Action| others.iter().position(|action| action == wanted);
+    let (given_up, started) = (Action::Abandon(slot(0)), Action::Start { slot: slot(0), offset: 0 });
+    assert!(place(&given_up).is_some() && place(&given_up) < place(&started), "{others:?}");
+    // A worker had not begun it when the log was cut: it comes back, and is no work any more.
+    desk.arrive(0, 0..1);
+    let again = desk.take_work().remove(0);
+    desk.handle(Event::Finished(vec![Finished::Unstarted(Box::new(running))]));
+    assert!(desk.take_work().is_empty(), "it ran twice");
+    // What rests between two tries is no work either, once the log is cut.
+    desk.finish(again, Outcome::Retry(reason()));
+    desk.handle(Event::OutOfRange(slot(0), LogRange { start: 0, end: 1 }));
+    desk.arrive(0, 0..1);
+    assert_eq!(desk.take_work().len(), 1);
+    desk.pass(2);
+    assert!(desk.take_work().is_empty(), "the try in place of the old log ran beside it");
+}
+
+/// What was taken out of the producer's queue when its partition was given up is the next owner's to forward.
+#[test]
+fn rule_16_a_forward_that_was_purged_for_a_revocation_is_not_sent_again() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    desk.own(1, "orders", 1);
+    for work in desk.take_work() {
+        desk.finish(work, Outcome::Retry(reason()));
+    }
+    let sent = desk.take_forwards();
+    assert_eq!(sent.len(), 2);
+    desk.handle(Event::Revoking { slots: vec![slot(0)], lost: false });
+    desk.advance(2_100);
+    assert!(desk.take_others().contains(&Action::Purge));
+    sent.iter().for_each(|forward| desk.answer(forward, Err(ForwardError::Purged)));
+    let again: Vec<Slot> = desk.take_forwards().iter().map(|forward| forward.slot).collect();
+    assert_eq!(again, [slot(1)], "only what is still owned is sent again");
+}
+
+/// A process that stood still finds its own results before it finds out that its lease is over.
+#[test]
+fn rule_17_results_that_waited_while_the_process_stood_still_are_not_forwarded() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.now = desk.now.after(SESSION + Duration::from_secs(1));
+    desk.finish(work, Outcome::Retry(reason()));
+    assert!(desk.take_forwards().is_empty(), "forwarded without a lease");
+    desk.pass(1);
+    assert_eq!(desk.take_forwards().len(), 1, "it goes when the group has answered");
+}
+
+/// One that had only waited has no error of its own to show.
+#[test]
+fn rule_11_a_dead_letter_for_want_of_room_in_a_tier_says_so() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 1);
+    let work = desk.take_work().remove(0);
+    desk.finish(work, Outcome::Snooze(TIER));
+    let forward = desk.take_forwards().remove(0);
+    desk.answer(&forward, Err(ForwardError::TooLarge));
+    let letter = desk.take_forwards().remove(0);
+    let History { cause, error_kind, error, .. } = *letter.history;
+    assert_eq!(
+        (letter.target, cause, error_kind.as_deref()),
+        (Target::DeadLetters, Some(Cause::Refused), Some("too-large"))
+    );
+    assert!(error.is_some_and(|error| error.contains("do not fit")));
+}
+
+#[test]
 fn rule_2_a_tier_that_was_cut_forgets_which_forwards_it_saw_so_that_none_counts_as_repeated() {
     let mut desk = Desk::new(Order::Unordered);
     desk.own(0, "billing.retry.5s", 0);
@@ -229,6 +305,116 @@ fn rule_2_a_log_that_was_cut_and_has_grown_past_us_starts_over_too() {
     desk.own(0, "orders", 10);
     desk.handle(Event::OutOfRange(slot(0), LogRange { start: 3, end: 12 }));
     assert!(desk.take_others().contains(&Action::Start { slot: slot(0), offset: 3 }));
+}
+
+#[test]
+fn rule_2_a_cut_whose_place_is_known_repeats_only_what_was_not_finished_and_skips_nothing_that_fills_the_gap() {
+    // 20 records were read; a new leader's log ends at `end`. Everything but 3 and 12 was finished.
+    for (end, start, redone, lost) in [(10, 3, vec![3], 1 + 5), (15, 3, vec![3, 12], 5), (2, 2, vec![], 2 + 5)] {
+        let mut desk = Desk::new(Order::Unordered);
+        desk.own(0, "orders", 20);
+        for work in desk.take_work() {
+            if !matches!(work.record.0, 3 | 12) {
+                desk.finish(work, Outcome::Done);
+            }
+        }
+        // Five more were fetched and had not come yet.
+        let log = LogRange { start: 0, end: 30 };
+        desk.handle(Event::Cut { slot: slot(0), position: 25, end, log });
+        let others = desk.take_others();
+        assert!(others.contains(&Action::Start { slot: slot(0), offset: start }), "{end}: {others:?}");
+        let told = Notice::LogCut { slot: slot(0), committed: 25, end, lost };
+        assert!(others.contains(&Action::Notice(told)), "{end}: {others:?}");
+        desk.arrive(0, start..end);
+        let repeated: Vec<i64> = desk.take_work().iter().map(|work| work.record.0).collect();
+        assert_eq!(repeated, redone, "{end}");
+        let arrival = |offset| Arrival {
+            offset,
+            leader_epoch: 1,
+            appended: desk.now,
+            lane: 0,
+            record: Rec(offset),
+            lineage: None,
+        };
+        let new = (end..30).map(arrival).collect();
+        desk.handle(Event::Arrived(slot(0), new));
+        assert_eq!(desk.take_work().len() as i64, 30 - end, "{end}: what fills the gap was skipped");
+    }
+}
+
+/// What this group commits at an offset, with record 104 finished beyond it, in the topic of this identity.
+fn committed(topic_id: [u8; 16], offset: i64) -> Committed {
+    let finished = [FinishedRun { from: 104, to: 105, leader_epoch: 0 }];
+    let subject = Subject { group: "billing", topic: "orders", topic_id: Some(topic_id), partition: 0, offset };
+    let metadata = snapshot::encode(Departure::StillHere, 105, finished, &subject, snapshot::LIMIT).text.into_bytes();
+    Committed { offset, leader_epoch: 0, metadata }
+}
+
+#[test]
+fn rule_2_a_commit_of_a_topic_that_was_made_anew_counts_only_if_it_is_bound_to_the_one_that_is_there() {
+    const OLD: [u8; 16] = [1; 16];
+    const NEW: [u8; 16] = [2; 16];
+    let foreign = Committed { metadata: b"kafka-consumer-groups".to_vec(), ..committed(OLD, 100) };
+    let empty = Committed { metadata: Vec::new(), ..committed(OLD, 100) };
+    for (committed, start) in [
+        (Some(committed(OLD, 100)), 7),
+        (Some(committed(NEW, 100)), 100),
+        (Some(foreign), 100),
+        (Some(empty), 100),
+        (None, 7),
+    ] {
+        let mut desk = Desk::new(Order::Unordered);
+        let log = Some(LogRange { start: 7, end: 150 });
+        let topic_id = Some(NEW);
+        let (slot, past, told) = (slot(0), Past::Another, committed.is_some() && start == 7);
+        desk.handle(Event::Offered(vec![Offer {
+            slot,
+            topic: "orders".into(),
+            partition: 0,
+            topic_id,
+            committed,
+            log,
+            past,
+        }]));
+        let others = desk.take_others();
+        assert!(others.contains(&Action::Start { slot, offset: start }), "{others:?}");
+        assert_eq!(others.contains(&Action::Notice(Notice::MadeAnew { slot, was: 100 })), told, "{others:?}");
+    }
+}
+
+#[test]
+fn rule_2_a_topic_that_is_made_anew_while_it_is_read_starts_over_and_is_committed_under_its_own_identity() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 10);
+    let old = desk.take_work();
+    let (slot, topic_id) = (slot(0), [2; 16]);
+    desk.handle(Event::MadeAnew { slot, topic_id, log: LogRange { start: 0, end: 40 } });
+    let others = desk.take_others();
+    assert!(others.contains(&Action::Start { slot, offset: 0 }), "{others:?}");
+    assert!(others.contains(&Action::Notice(Notice::MadeAnew { slot, was: 0 })), "{others:?}");
+    desk.arrive(0, 0..10);
+    let new = desk.take_work();
+    assert_eq!(new.len(), 10, "what stands where finished records stood");
+    old.into_iter().for_each(|work| desk.finish(work, Outcome::Done));
+    new.into_iter().take(5).for_each(|work| desk.finish(work, Outcome::Done));
+    desk.advance(2_000);
+    let entry = desk.take_commits().into_iter().flat_map(|(_, entries)| entries).next_back().unwrap();
+    let subject =
+        Subject { group: "billing", topic: "orders", topic_id: Some(topic_id), partition: 0, offset: entry.offset };
+    assert_eq!(entry.offset, 5, "old results were counted");
+    assert!(snapshot::decode(entry.metadata.as_bytes(), &subject).is_ok());
+}
+
+#[test]
+fn rule_2_another_record_at_the_same_place_is_no_repeat_of_the_one_that_stood_there() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.5s", 0);
+    let at = |millis| History { time: SourceTime::Create(Timestamp::from_millis(millis)), ..history(7) };
+    for (offset, history) in [(0, at(1)), (1, at(1)), (2, at(2))] {
+        desk.arrive_in_tier(0, offset, history);
+    }
+    desk.pass(6);
+    assert_eq!(desk.take_work().len(), 2, "the record of the new log was taken for a repeated forward and lost");
 }
 
 #[test]
@@ -288,7 +474,7 @@ fn rule_9_a_commit_of_many_full_partitions_is_split() {
             topic_id: None,
             committed: None,
             log,
-            known: false,
+            past: Past::New,
         };
         desk.handle(Event::Offered(vec![offer]));
         desk.out = Actions::default();
@@ -368,6 +554,32 @@ fn rule_14_the_outage_of_one_forward_target_holds_only_its_own_partition() {
     assert!(desk.engine.room(slot(1)) > 0);
     desk.arrive(1, 2..4);
     assert_eq!(desk.take_work().len(), 2);
+}
+
+#[test]
+fn rule_14_a_forward_that_nobody_answers_holds_its_own_partition_until_it_is_answered() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 2);
+    desk.own(1, "orders", 2);
+    let failing = desk.take_work().into_iter().find(|work| work.ticket.slot == slot(0)).unwrap();
+    desk.finish(failing, Outcome::Dead(Cause::Refused, reason()));
+    let letter = desk.take_forwards().remove(0);
+    desk.pass(14);
+    assert!(desk.engine.room(slot(0)) > 0, "a change of leaders takes as long");
+    desk.pass(2);
+    assert_eq!(desk.engine.room(slot(0)), 0);
+    assert!(desk.engine.room(slot(1)) > 0);
+    let told = |action: &Action| matches!(action, Action::Notice(Notice::Held { why: HoldReason::ForwardRefused, .. }));
+    assert_eq!(desk.take_others().iter().filter(|action| told(action)).count(), 1);
+    // Refused at last, and sent again: it is held once.
+    desk.answer(&letter, Err(ForwardError::Refused("not enough replicas".into())));
+    desk.pass(2);
+    let again = desk.take_forwards().remove(0);
+    assert_eq!(desk.take_others().iter().filter(|action| told(action)).count(), 0);
+    desk.answer(&again, Ok(()));
+    assert!(desk.engine.room(slot(0)) > 0);
+    let why = HoldReason::ForwardRefused;
+    assert!(desk.take_others().contains(&Action::Notice(Notice::Resumed { slot: slot(0), why })));
 }
 
 #[test]
@@ -560,6 +772,47 @@ fn rule_25_a_record_of_an_unknown_topic_goes_round_or_rests_and_is_not_lost() {
 }
 
 #[test]
+fn forwards_on_their_way_take_of_the_memory_and_give_it_back() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "orders", 600);
+    let mut forwards = Vec::new();
+    loop {
+        let work = desk.take_work();
+        if work.is_empty() {
+            break;
+        }
+        work.into_iter().for_each(|work| desk.finish(work, Outcome::Retry(reason())));
+        forwards.append(&mut desk.take_forwards());
+    }
+    assert_eq!(forwards.len(), 600);
+    // The records themselves are told to be nothing here: what is full is 1 MiB by six hundred pasts.
+    assert_eq!(desk.engine.room(slot(0)), 0);
+    forwards.iter().for_each(|forward| desk.answer(forward, Ok(())));
+    assert!(desk.engine.room(slot(0)) > 0);
+}
+
+#[test]
+fn a_hop_that_no_attempt_asked_for_is_told_and_a_forward_after_an_attempt_is_none() {
+    let mut desk = Desk::new(Order::Unordered);
+    desk.own(0, "billing.retry.5s", 0);
+    let waiting = |offset, due| {
+        let origin = Origin { topic: Arc::from("orders"), partition: 0, offset };
+        History { attempts: 1, hop: 1, due, ..History::new(origin, SourceTime::None) }
+    };
+    desk.arrive_in_tier(0, 0, waiting(0, Some(Timestamp::MAX)));
+    desk.pass(10);
+    let told = |action: &Action| matches!(action, Action::Notice(Notice::Hopped { tier: TIER }));
+    assert_eq!(desk.take_others().iter().filter(|action| told(action)).count(), 1);
+    assert_eq!(desk.take_forwards().len(), 1);
+    desk.arrive_in_tier(0, 1, waiting(1, None));
+    desk.pass(10);
+    let work = desk.take_work().remove(0);
+    desk.finish(work, Outcome::Snooze(TIER));
+    assert_eq!(desk.take_forwards().len(), 1);
+    assert!(!desk.take_others().iter().any(told));
+}
+
+#[test]
 fn rule_28_a_stop_drains_says_goodbye_and_leaves() {
     let mut desk = Desk::new(Order::Unordered);
     desk.own(0, "orders", 3);
@@ -675,7 +928,7 @@ fn promise_9_results_of_a_lost_assignment_change_nothing() {
         topic_id: None,
         committed: None,
         log: Some(LogRange { start: 0, end: 100 }),
-        known: false,
+        past: Past::New,
     };
     desk.handle(Event::Offered(vec![offer]));
     let arrival =

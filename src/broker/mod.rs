@@ -4,7 +4,7 @@
 //! and turns them; nothing here blocks for longer than its words say, and nothing here decides.
 
 pub(crate) mod kafka;
-#[cfg(test)]
+#[cfg(feature = "testkit")]
 pub(crate) mod sim;
 
 use crate::record::{Batch, Record};
@@ -32,6 +32,30 @@ pub(crate) enum SourceEvent {
     Records(Slot, Arc<Batch>),
     /// The log does not hold the next offset. The source waits for [`Source::start`].
     OutOfRange(Slot, LogRange),
+    /// A new leader's log ends earlier, in the epoch that was read. The source waits for [`Source::start`].
+    Cut {
+        /// Which partition.
+        slot: Slot,
+        /// Up to where records had been fetched.
+        position: i64,
+        /// Up to here the log is the one that was read; what follows, if anything, is new.
+        end: i64,
+        /// What the log holds now.
+        log: LogRange,
+    },
+    /// The topic was deleted and made anew under its name. The source waits for [`Source::start`].
+    MadeAnew {
+        /// Which partition.
+        slot: Slot,
+        /// Identity of the topic that is there now.
+        topic_id: [u8; 16],
+        /// What its partition holds.
+        log: LogRange,
+    },
+    /// A partition cannot be read at present, and why. The source keeps trying.
+    Unreadable(Slot, String),
+    /// It can be read again.
+    Readable(Slot),
     /// A commit ended.
     Committed(CommitId, CommitResult),
     /// Something went wrong that mends itself or must be shown; not final.

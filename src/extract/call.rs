@@ -33,7 +33,12 @@ impl Call {
 
     /// Whether the record was read from one of the group's own topics, where headers of ours are not the user's.
     pub(crate) fn is_from_own_topic(&self) -> bool {
-        self.history.is_some()
+        // A record that is where it stood first may have a past, too: it waited in memory, or its process vanished.
+        let stands_at = |origin: &Origin| {
+            (&*origin.topic, origin.partition, origin.offset)
+                == (self.record.topic(), self.record.partition(), self.record.offset())
+        };
+        self.history.as_ref().is_some_and(|history| !stands_at(&history.origin))
     }
 
     /// Where the record stood first.

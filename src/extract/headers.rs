@@ -70,6 +70,8 @@ impl<S: Sync> FromRecord<S> for Headers {
 mod tests {
     use super::*;
     use crate::extract::testing::{call, extract, retried};
+    use retrial_core::history::{History, SourceTime};
+    use std::sync::Arc;
 
     const SENT: &[(&[u8], Option<&[u8]>)] = &[
         (b"user", Some(b"ann")),
@@ -98,5 +100,15 @@ mod tests {
         let retry = extract::<Headers>(&retried(call(None, None, &forwarded), 1)).unwrap();
         assert_eq!(retry.iter().collect::<Vec<_>>(), SENT);
         assert_eq!((retry.text("retrial-due"), retry.text("retrial-hop")), (Some("tomorrow"), None));
+    }
+
+    /// It waited in memory, or its process vanished: it has a past, and all headers are its producer's.
+    #[test]
+    fn a_record_of_a_source_topic_that_has_a_past_shows_every_header() {
+        let mut letter = SENT.to_vec();
+        letter.extend([(&b"retrial-version"[..], Some(&b"1"[..])), (b"retrial-hop", Some(b"1"))]);
+        let past = History { crashes: 1, ..History::new(call(None, None, &[]).origin(), SourceTime::None) };
+        let again = Call { history: Some(Arc::new(past)), ..call(None, None, &letter) };
+        assert_eq!(extract::<Headers>(&again).unwrap().iter().collect::<Vec<_>>(), letter);
     }
 }

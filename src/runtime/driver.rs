@@ -7,6 +7,7 @@ use super::{
     crew::{Command, Crew, Report},
     notices::Notices,
     permit::Permits,
+    saboteur::{Saboteur, sabotaged},
 };
 use crate::{
     broker::{ClockSample, Sink, Source, SourceEvent, Waker},
@@ -14,7 +15,7 @@ use crate::{
 };
 use retrial_core::{
     engine::Engine,
-    event::{Acknowledged, Action, Actions, Arrival, CommitResult, Event, Lineage, Work},
+    event::{Acknowledged, Action, Actions, Appended, Arrival, CommitResult, Event, HoldReason, Lineage, Notice, Work},
     history::{History, HistoryError},
     id::{CommitId, Slot, TopicIndex},
     order::Order,
@@ -31,6 +32,9 @@ use tokio::time::Instant;
 /// Work is handed to one worker in runs of at most this many records: enough to make the hop cheap, few enough to share
 /// the load evenly.
 const RUN: usize = 32;
+
+/// What the past of a record of a tier takes in memory, in bytes: some three hundred, and its texts.
+const HISTORY_BYTES: usize = 640;
 
 /// What the driver knows of a source topic besides the engine.
 #[derive(Debug)]
@@ -188,7 +192,11 @@ impl<S: Source, K: Sink> Driver<S, K> {
         if self.results.is_empty() {
             return false;
         }
-        let results = std::mem::take(&mut self.results);
+        let mut results = std::mem::take(&mut self.results);
+        if sabotaged(Saboteur::HidesRefusals) {
+            let written = Appended { sent: now, acknowledged: now, appended: None };
+            results.iter_mut().for_each(|ended| ended.result = Ok(ended.result.clone().unwrap_or(written)));
+        }
         self.parts.engine.handle(now, Event::Acknowledged(results), &mut self.actions);
         true
     }
@@ -224,14 +232,31 @@ impl<S: Source, K: Sink> Driver<S, K> {
                 Event::Revoking { slots, lost }
             }
             SourceEvent::OutOfRange(slot, log) => Event::OutOfRange(slot, log),
+            SourceEvent::Cut { slot, position, end, log } => Event::Cut { slot, position, end, log },
+            SourceEvent::MadeAnew { slot, topic_id, log } => {
+                if let Some(owned) = self.owned.get_mut(&slot) {
+                    owned.topic_id = Some(topic_id);
+                    owned.marked = !self.by_name.contains_key(&owned.topic);
+                }
+                Event::MadeAnew { slot, topic_id, log }
+            }
             SourceEvent::Committed(id, result) => {
                 let said = self.said.take_if(|said| said.id == id);
                 if let (Some(said), CommitResult::Accepted { refused }) = (said, &result) {
-                    self.parts.permits.extend_lease(said.at, self.parts.session_timeout);
+                    let late = sabotaged(Saboteur::CountsLeaseFromAnswer);
+                    let alive = if late { self.parts.permits.now() } else { said.at };
+                    self.parts.permits.extend_lease(alive, self.parts.session_timeout);
                     self.mark(&said.slots, refused);
                 }
                 self.parts.notices.committed(&result, self.parts.meter.held(), self.parts.memory);
                 Event::Committed(id, result)
+            }
+            SourceEvent::Unreadable(slot, detail) => {
+                let why = HoldReason::ReadRefused;
+                return self.parts.notices.notice(&Notice::Held { slot, why, detail });
+            }
+            SourceEvent::Readable(slot) => {
+                return self.parts.notices.notice(&Notice::Resumed { slot, why: HoldReason::ReadRefused });
             }
             SourceEvent::Trouble(text) => return self.parts.notices.trouble(&text),
             SourceEvent::Fatal(text) => {
@@ -261,6 +286,9 @@ impl<S: Source, K: Sink> Driver<S, K> {
     fn arrivals(&self, slot: Slot, batch: &Arc<Batch>) -> Vec<Arrival<Record>> {
         let source = self.owned.get(&slot).and_then(|owned| self.by_name.get(&owned.topic));
         let order = source.map(|&topic| self.parts.topics[topic].order);
+        if order.is_none() {
+            batch.charge_for_each(HISTORY_BYTES);
+        }
         let arrival = |record: Record| {
             let (lane, lineage) = match order {
                 Some(order) => (lane(&order, &record), None),
@@ -296,7 +324,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
             }
             Action::Commit(id, entries) => {
                 let slots = entries.iter().map(|entry| entry.slot).collect();
-                self.said = Some(Said { id, at: Instant::now(), slots });
+                self.said = Some(Said { id, at: self.parts.permits.now(), slots });
                 self.parts.source.commit(id, entries);
             }
             Action::Release(slots) => {
@@ -313,6 +341,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
                 self.command(|| Command::Abandon(slot));
             }
             Action::Trim(slot, before) => self.parts.source.trim(slot, before),
+            Action::Purge if sabotaged(Saboteur::NeverPurges) => {}
             Action::Purge => self.parts.sink.purge(),
             Action::Leave if !self.leaving => {
                 self.leaving = true;
@@ -336,6 +365,9 @@ impl<S: Source, K: Sink> Driver<S, K> {
         let mut crew = 0;
         for work in self.actions.work.drain(..) {
             let wanted = self.parts.topics[index(work.topic)].crew;
+            if run.len() == longest && sabotaged(Saboteur::LosesWork) {
+                continue;
+            }
             if run.len() == longest || (wanted != crew && !run.is_empty()) {
                 self.parts.crews[crew].give(std::mem::take(&mut run));
             }
@@ -355,8 +387,8 @@ fn index(topic: TopicIndex) -> usize {
 /// What a record shares with those it must not overtake. Records without a key have no order among themselves.
 fn lane(order: &Order, record: &Record) -> u64 {
     match (order, record.key()) {
-        (Order::ByKey(_), Some(key)) => hash(key),
-        (Order::ByKey(_), None) => hash(&record.offset().to_be_bytes()),
+        (Order::ByKey(_), Some(key)) if !sabotaged(Saboteur::ScattersKeys) => hash(key),
+        (Order::ByKey(_), _) => hash(&record.offset().to_be_bytes()),
         _ => 0,
     }
 }

@@ -14,8 +14,9 @@ pub(crate) mod blocking;
 pub(crate) mod crew;
 pub(crate) mod driver;
 mod notices;
-mod permit;
+pub(crate) mod permit;
 mod running;
+pub(crate) mod saboteur;
 #[cfg(test)]
 mod tests;
 pub(crate) mod turning;

@@ -3,17 +3,23 @@
 //! Nothing here is a line per record at the default log level.
 
 use super::crew::Report;
-use crate::metrics::{GroupCounters, TopicCounters, dead_letters, held_partitions};
+use crate::metrics::{
+    GroupCounters, TopicCounters, dead_letters, held_partitions, hops, ignored_metadata, lost_partitions, lost_records,
+    restarted_partitions, suspects,
+};
 use retrial_core::{
     event::{CommitResult, Finished, HoldReason, Notice, Offer},
     id::{Slot, TopicIndex},
     outcome::{Cause, Outcome},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 use tracing::{debug, error, info, warn};
+
+/// So many different reasons why commits are not accepted are told, until one is.
+const TOLD: usize = 100;
 
 /// Says and counts what happens in one group member.
 pub(crate) struct Notices {
@@ -23,6 +29,8 @@ pub(crate) struct Notices {
     places: HashMap<Slot, (Arc<str>, i32)>,
     /// Partitions that take nothing, as the gauge has them.
     held: Vec<(Slot, HoldReason)>,
+    /// What was said of commits that were not accepted as a whole, since one was.
+    refused: BTreeSet<String>,
     /// Dead letters since they were last told: how many, and the last kind of failure.
     untold: BTreeMap<(TopicIndex, Cause), (u64, String)>,
 }
@@ -41,6 +49,7 @@ impl Notices {
             counters: GroupCounters::new(),
             places: HashMap::new(),
             held: Vec::new(),
+            refused: BTreeSet::new(),
             untold: BTreeMap::new(),
         }
     }
@@ -52,7 +61,17 @@ impl Notices {
 
     pub(crate) fn revoking(&mut self, slots: &[Slot], lost: bool) {
         self.counters.rebalances.increment(1);
-        info!(group = &*self.group, partitions = slots.len(), lost, "partitions revoked");
+        let (group, partitions) = (&*self.group, slots.len());
+        if !lost {
+            return info!(group, partitions, "partitions revoked");
+        }
+        warn!(
+            group,
+            partitions, lost, "partitions lost: the group has not heard this member for a session, or expelled it"
+        );
+        for slot in slots {
+            lost_partitions(self.place(*slot).0).increment(1);
+        }
     }
 
     /// Partitions were given up.
@@ -66,8 +85,15 @@ impl Notices {
         self.counters.buffer_bytes.set(held as f64);
         self.counters.buffer_limit.set(limit as f64);
         self.tell_buried();
-        if let CommitResult::Rebalancing = result {
-            debug!(group = &*self.group, "commit refused while the group rebalances; it is repeated");
+        match result {
+            CommitResult::Rebalancing => {
+                debug!(group = &*self.group, "commit refused while the group rebalances; it is repeated");
+            }
+            CommitResult::Accepted { refused } if refused.is_empty() && !self.refused.is_empty() => {
+                self.refused.clear();
+                info!(group = &*self.group, "commits are accepted again");
+            }
+            _ => {}
         }
     }
 
@@ -117,12 +143,18 @@ impl Notices {
         match notice {
             Notice::Buried { topic, cause, kind } => self.buried(*topic, *cause, kind),
             Notice::Lateness { tier, late } => self.counters.lateness(*tier).record(late.as_secs_f64()),
+            Notice::Hopped { tier } => hops(*tier).increment(1),
             Notice::Repeated { count, .. } => self.counters.redone.increment(u64::from(*count)),
             Notice::LeaseExpired => {
                 error!(group, "no commit was acknowledged for a session: nothing starts until one is");
             }
             Notice::LeaseRenewed => info!(group, "commits are acknowledged again"),
-            Notice::CommitFailed(why) => warn!(group, "commit failed and is repeated: {why}"),
+            // It is repeated many times a second, perhaps.
+            Notice::CommitFailed(why) => {
+                if self.refused.len() < TOLD && self.refused.insert(why.clone()) {
+                    warn!(group, "commit failed and is repeated: {why}");
+                }
+            }
             Notice::Discarded { topic, why } => {
                 if let Some((name, counters)) = self.topics.get(usize::from(topic.0)) {
                     counters.discarded.increment(1);
@@ -133,6 +165,13 @@ impl Notices {
                 let seconds = delay.as_secs_f64();
                 warn!(group, topic = self.topic(*topic), seconds, "topic is held: it takes nothing new");
             }
+            Notice::CarefulBegan { suspects } => {
+                warn!(group, suspects, "a process vanished: records that it ran are tested alone, other work waits");
+            }
+            Notice::CarefulEnded => info!(group, "no record is tested any more, work goes on"),
+            Notice::SuspectAnnounced { .. } | Notice::SuspectSurvived { .. } | Notice::SuspectCondemned { .. } => {
+                self.of_suspect(notice);
+            }
             other => self.of_partition(other),
         }
     }
@@ -142,19 +181,32 @@ impl Notices {
             Notice::MetadataIgnored { slot, why } => {
                 let (group, (topic, partition)) = (&*self.group, self.place(*slot));
                 warn!(group, topic, partition, "commit metadata is not used ({why}): no record is skipped for it");
+                ignored_metadata(topic).increment(1);
             }
             Notice::RecordsGone { slot, from, to } => {
                 let (group, (topic, partition), records) = (&*self.group, self.place(*slot), to - from);
+                lost_records(topic, "deleted").increment(records.unsigned_abs());
                 error!(group, topic, partition, from, to, records, "records are gone before they were handled");
             }
-            Notice::LogCut { slot, committed, end } => {
+            Notice::LogCut { slot, committed, end, lost } => {
                 let (group, (topic, partition)) = (&*self.group, self.place(*slot));
-                error!(group, topic, partition, committed, end, "the log was cut: what is left of it runs again");
+                restarted_partitions(topic, "cut").increment(1);
+                lost_records(topic, "cut").increment(*lost);
+                let text = "the log was cut: records from its end on are gone, and what takes their place runs";
+                error!(group, topic, partition, was = committed, end, unfinished = lost, "{text}");
+            }
+            Notice::MadeAnew { slot, was } => {
+                let (group, (topic, partition)) = (&*self.group, self.place(*slot));
+                restarted_partitions(topic, "made_anew").increment(1);
+                error!(group, topic, partition, was, "the topic was deleted and made anew: it is read from its start");
             }
             Notice::Held { slot, why, detail } => {
                 let (group, (topic, partition)) = (&*self.group, self.place(*slot));
                 held_partitions(topic, why.as_str()).increment(1.0);
-                error!(group, topic, partition, reason = why.as_str(), "partition takes nothing: {detail}");
+                match why {
+                    HoldReason::Crashed => error!(group, topic, partition, reason = why.as_str(), "held: {detail}"),
+                    _ => error!(group, topic, partition, reason = why.as_str(), "partition takes nothing: {detail}"),
+                }
                 self.held.push((*slot, *why));
             }
             Notice::Resumed { slot, why } => {
@@ -163,6 +215,29 @@ impl Notices {
                 self.let_go(|held| *held == (*slot, *why));
             }
             other => debug!(group = &*self.group, "{other:?}"),
+        }
+    }
+
+    /// Says and counts what happens to a record that may have taken a process down.
+    fn of_suspect(&self, notice: &Notice) {
+        let group = &*self.group;
+        match notice {
+            Notice::SuspectAnnounced { slot, offset, crashes, alone } => {
+                let (topic, partition) = self.place(*slot);
+                suspects(topic, "tested").increment(1);
+                info!(group, topic, partition, offset, crashes, alone, "suspect runs, announced");
+            }
+            Notice::SuspectSurvived { slot, offset, outlived } => {
+                let (topic, partition) = self.place(*slot);
+                suspects(topic, "survived").increment(1);
+                info!(group, topic, partition, offset, outlived, "suspect did not take the process down");
+            }
+            Notice::SuspectCondemned { slot, offset, crashes, held } => {
+                let ((topic, partition), result) = (self.place(*slot), if *held { "held" } else { "buried" });
+                suspects(topic, result).increment(1);
+                error!(group, topic, partition, offset, crashes, result, "record crashed the worker again and again");
+            }
+            _ => {}
         }
     }
 

@@ -3,9 +3,15 @@
 //! Work that waits in a worker's inbox when its partition is revoked, or when the lease runs out, must not begin any
 //! more (promise 9). A worker asks here right before each attempt: one load for the partition, one for the lease.
 
+use super::saboteur::{Saboteur, sabotaged};
 use retrial_core::id::Slot;
 use std::{
-    sync::atomic::{AtomicI64, AtomicU32, Ordering},
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -16,10 +22,19 @@ const MAX_SLOTS: usize = 65_536;
 /// No generation has this number, so nobody may start.
 const CLOSED: u32 = u32::MAX;
 
+/// What a process measures its lease by, and whether its workers get to run: the simulator's, where one machine has many
+/// processes.
+pub(crate) trait Machine: Send + Sync {
+    /// The monotonic clock.
+    fn now(&self) -> Instant;
+    /// Pending while its workers stand still.
+    fn poll_runs(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
 /// The generation that may start, by slot index, and until when the lease holds.
-#[derive(Debug)]
 pub(crate) struct Permits {
     slots: Box<[AtomicU32]>,
+    machine: Option<Arc<dyn Machine>>,
     epoch: Instant,
     /// Microseconds after `epoch` until which work may start.
     lease: AtomicI64,
@@ -28,8 +43,24 @@ pub(crate) struct Permits {
 impl Permits {
     /// Nothing may start yet.
     pub(crate) fn new() -> Self {
-        let slots = (0..MAX_SLOTS).map(|_| AtomicU32::new(CLOSED)).collect();
-        Self { slots, epoch: Instant::now(), lease: AtomicI64::new(0) }
+        Self::with(MAX_SLOTS, None)
+    }
+
+    /// For so many slots, on this machine instead of the real one.
+    pub(crate) fn with(slots: usize, machine: Option<Arc<dyn Machine>>) -> Self {
+        let slots = (0..slots).map(|_| AtomicU32::new(CLOSED)).collect();
+        let epoch = machine.as_ref().map_or_else(Instant::now, |machine| machine.now());
+        Self { slots, machine, epoch, lease: AtomicI64::new(0) }
+    }
+
+    /// The time that leases are measured by.
+    pub(crate) fn now(&self) -> Instant {
+        self.machine.as_ref().map_or_else(Instant::now, |machine| machine.now())
+    }
+
+    /// Pending while the workers stand still.
+    pub(super) fn poll_runs(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.machine.as_ref().map_or(Poll::Ready(()), |machine| machine.poll_runs(cx))
     }
 
     /// From now on, work of this assignment may start.
@@ -60,10 +91,19 @@ impl Permits {
 
     /// Whether work of this assignment may start, at a time not long ago.
     pub(crate) fn allows(&self, slot: Slot, now: Instant) -> bool {
+        if sabotaged(Saboteur::NeedsNoPermit) {
+            return true;
+        }
         let owned = self.slots.get(slot.index as usize).map(|entry| entry.load(Ordering::Acquire));
         let micros = now.saturating_duration_since(self.epoch).as_micros();
         owned == Some(slot.generation)
             && i64::try_from(micros).is_ok_and(|now| now < self.lease.load(Ordering::Acquire))
+    }
+}
+
+impl fmt::Debug for Permits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Permits({} slots)", self.slots.len())
     }
 }
 

@@ -5,10 +5,15 @@
 //!
 //! # Invariants
 //! 1. An attempt whose blocking function runs is never given up: its token fires, and it is waited for.
-//! 2. An attempt that is given up ends at its next poll, which giving it up causes.
+//! 2. An attempt that is given up ends at its next poll, which giving it up causes: at once if its assignment is gone,
+//!    and after a last turn of its own if its time is over.
 
-use super::worker::{BoxedAttempt, discard, poll, report};
+use super::{
+    saboteur::{Saboteur, sabotaged},
+    worker::{BoxedAttempt, discard, poll, report},
+};
 use crate::{extract::Control, record::Record};
+use foldhash::fast::FixedState;
 use futures_util::{StreamExt, stream::FuturesUnordered, task::AtomicWaker};
 use retrial_core::{
     event::{Finished, Work},
@@ -64,9 +69,17 @@ struct Order {
 impl Reins {
     /// Ends the attempt, unless a blocking function of it runs.
     fn give_up(&self, state: u8) {
+        let spared = match state {
+            TIMED_OUT => sabotaged(Saboteur::NeverTimesOut),
+            _ => sabotaged(Saboteur::IgnoresAbandon),
+        };
+        if spared {
+            return;
+        }
         self.control.fire();
         if self.control.abandon() {
-            self.order.state.store(state, Ordering::Release);
+            // One whose assignment is gone stays so when its time is over, too.
+            self.order.state.fetch_max(state, Ordering::Release);
             self.order.waker.wake();
         } else if state == TIMED_OUT {
             // Neither retried nor forwarded before it returns: its work may still take effect.
@@ -92,7 +105,8 @@ impl Future for Pending {
         let state = this.order.state.load(Ordering::Acquire);
         // A future is not polled again after it was ready; `FuturesUnordered` keeps that.
         let Some(running) = this.running.as_mut() else { return Poll::Pending };
-        let polled = if state == RUNS { poll(&mut running.future, cx) } else { Poll::Pending };
+        // One whose time is over has a last turn: while the process stood still it may have become ready.
+        let polled = if state == ABANDONED { Poll::Pending } else { poll(&mut running.future, cx) };
         if state == RUNS && polled.is_pending() {
             return Poll::Pending;
         }
@@ -122,7 +136,9 @@ fn given_up(work: Work<Record>, state: u8) -> Finished<Record> {
 /// See the module's header.
 pub(super) struct Attempts {
     pending: FuturesUnordered<Pending>,
-    reins: HashMap<u64, Reins>,
+    /// By number. Hashed alike in every process, so that what is given up together ends in the same order when it is
+    /// replayed.
+    reins: HashMap<u64, Reins, FixedState>,
     deadlines: Vec<VecDeque<(Instant, u64)>>,
     timer: Option<Pin<Box<Sleep>>>,
     next: u64,
@@ -132,7 +148,7 @@ impl Attempts {
     /// For so many topics.
     pub(super) fn new(topics: usize) -> Self {
         let deadlines = (0..topics).map(|_| VecDeque::new()).collect();
-        Self { pending: FuturesUnordered::new(), reins: HashMap::new(), deadlines, timer: None, next: 0 }
+        Self { pending: FuturesUnordered::new(), reins: HashMap::default(), deadlines, timer: None, next: 0 }
     }
 
     /// Takes a pending attempt in. It is polled again at the next [`Attempts::poll_next`], with a waker of its own.

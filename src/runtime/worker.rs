@@ -12,10 +12,14 @@ use crate::{
     extract::{Call, Control, Host},
     handler::ErasedHandler,
     record::Record,
-    runtime::running::{Attempts, Running},
+    runtime::{
+        running::{Attempts, Running},
+        saboteur::{Saboteur, sabotaged},
+    },
 };
 use retrial_core::{
     event::{Finished, Work},
+    id::Slot,
     outcome::{Outcome, Reason},
 };
 use std::{
@@ -96,7 +100,7 @@ impl Worker {
             match command {
                 Some(Command::Run(work)) => self.queue.extend(work),
                 Some(Command::Hurry(slot)) => self.attempts.hurry(slot),
-                Some(Command::Abandon(slot)) => self.attempts.abandon(slot),
+                Some(Command::Abandon(slot)) => self.abandon(slot),
                 None => {
                     self.closed = true;
                     return;
@@ -105,12 +109,24 @@ impl Worker {
         }
     }
 
+    /// Drops what was handed over for an assignment before this, whether it had begun or not.
+    fn abandon(&mut self, slot: Slot) {
+        self.attempts.abandon(slot);
+        let (gone, kept) = self.queue.drain(..).partition(|work: &Work<Record>| work.ticket.slot == slot);
+        self.queue = kept;
+        let gone: VecDeque<Work<Record>> = gone;
+        self.finished.extend(gone.into_iter().map(|work| {
+            let Work { ticket, topic, class, .. } = work;
+            Finished::Abandoned { ticket, topic, class }
+        }));
+    }
+
     /// Begins waiting attempts. Returns how many.
     fn begin(&mut self, cx: &mut Context<'_>) -> usize {
-        let now = Instant::now();
+        let (now, watch) = (Instant::now(), self.place.permits.now());
         for begun in 0..TURN {
             let Some(work) = self.queue.pop_front() else { return begun };
-            if self.place.permits.allows(work.ticket.slot, now) {
+            if self.place.permits.allows(work.ticket.slot, watch) {
                 self.attempt(work, now, cx);
             } else {
                 self.finished.push(Finished::Unstarted(Box::new(work)));
@@ -126,7 +142,11 @@ impl Worker {
             record: work.record.clone(),
             tries: work.tries,
             fence: u64::from(work.ticket.slot.generation),
-            history: work.history.as_deref().map(|history| Arc::new(history.clone())),
+            history: work
+                .history
+                .as_deref()
+                .filter(|_| !sabotaged(Saboteur::HidesHistory))
+                .map(|history| Arc::new(history.clone())),
             control: Arc::clone(&self.control),
         };
         let mut future = desk.spare.pop();
@@ -169,7 +189,10 @@ impl Worker {
         if self.finished.is_empty() {
             return;
         }
-        let finished = std::mem::take(&mut self.finished);
+        let mut finished = std::mem::take(&mut self.finished);
+        if sabotaged(Saboteur::LosesReports) {
+            finished.truncate(1);
+        }
         // The driver is gone only when the service has ended.
         if self.place.reports.send(Report { crew: self.crew, worker: self.number, finished }).is_ok() {
             self.place.waker.wake();
@@ -182,6 +205,9 @@ impl Future for Worker {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let worker = &mut *self;
+        if worker.place.permits.poll_runs(cx).is_pending() {
+            return Poll::Pending;
+        }
         for _ in 0..TURNS {
             worker.listen(cx);
             let moved = worker.collect(cx) + worker.begin(cx);
@@ -204,6 +230,7 @@ pub(super) fn poll(future: &mut BoxedAttempt, cx: &mut Context<'_>) -> Poll<Resu
     match panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
         Ok(Poll::Pending) => Poll::Pending,
+        Err(_) if sabotaged(Saboteur::TakesPanicForDone) => Poll::Ready(Err(Outcome::Done)),
         Err(payload) => {
             let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
             let outcome = Outcome::Retry(Reason::new("panic", text.unwrap_or("the handler panicked")).abrupt());

@@ -8,9 +8,9 @@ use crate::{
     app::HandlerSet,
     broker::{
         ClockSample, Source, Waker,
-        kafka::{self, Cluster, Kafka, KafkaSink, KafkaSource, Marker, Marks, SinkSetup, SourceSetup},
+        kafka::{self, Cluster, Kafka, KafkaSink, KafkaSource, Marker, Marks, Pasts, SinkSetup, SourceSetup},
     },
-    clock,
+    clock, metrics,
     record::Meter,
     runtime::{
         Notices, Permits,
@@ -27,8 +27,7 @@ use retrial_core::{
     start::{self, StartAt},
 };
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, mpsc},
     time::Duration,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -67,10 +66,11 @@ pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Resu
         may_trim: kafka.trim_tiers,
     };
     let found = kafka::prepare(&cluster, &order)?;
-    let marks = kafka::read_marks(&kafka.connection(), &names.control(), READ_CONTROL)?;
+    let marks = kafka::read_marks(&kafka.reading(names.group()), &names.control(), READ_CONTROL)?;
     if marks.is_empty() && cluster.has_settings() {
         refuse_old_backlog(&kafka, names.group(), &found, settings.start_at)?;
     }
+    metrics::control_skipped().increment(marks.warnings().count() as u64);
     let mut summary = summary(&names, &topics, &found, &marks, &ladder);
     if kafka.properties.new_protocol() {
         summary.push(EXPERIMENTAL.into());
@@ -93,7 +93,7 @@ fn refuse_old_backlog(
     }
     let now = clock::now();
     let young = now.shifted(-i64::try_from(start::OLD.as_millis()).unwrap_or(i64::MAX));
-    let connection = kafka.connection();
+    let connection = kafka.reading(group);
     let mut backlogs = Vec::new();
     for source in &found.sources {
         for partition in 0..source.partitions {
@@ -210,15 +210,11 @@ fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, Service
     let sources = found.sources.iter().map(|topic| topic.name.clone());
     let topics = sources.chain([any_tier(names)]).collect();
     let ids = Arc::clone(cluster);
-    let topic_id = move |topic: &str| ids.topic_ids(&[topic]).ok().and_then(|ids| ids.get(topic).copied());
-    let marked: HashMap<String, Option<[u8; 16]>> =
-        found.sources.iter().map(|topic| (topic.name.clone(), topic.id)).collect();
-    let marks = Mutex::new(marks.clone());
-    let known = move |topic: &str, partition: i32| {
-        let marks = marks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        marks.knows(topic, partition, marked.get(topic).copied().flatten())
-    };
-    let setup = SourceSetup { config, topics, meter, topic_id: Arc::new(topic_id), known: Arc::new(known) };
+    let topic_ids = move |topics: &[&str]| ids.topic_ids(topics).map_err(|error| error.to_string());
+    let mut pasts = Pasts::new(marks.clone());
+    found.sources.iter().for_each(|topic| pasts.found(&topic.name, topic.id, topic.partitions));
+    found.tiers.iter().for_each(|topic| pasts.found(&topic.name, topic.id, topic.partitions));
+    let setup = SourceSetup { config, topics, meter, topic_ids: Arc::new(topic_ids), pasts };
     Ok(KafkaSource::new(setup)?)
 }
 
@@ -235,6 +231,7 @@ fn sink(prepared: &Prepared, waker: Waker) -> Result<KafkaSink, ServiceError> {
         connection: prepared.kafka.connection(),
         names: prepared.names.clone(),
         broker_stamps: prepared.cluster.has_settings(),
+        queue: prepared.settings.memory / 2,
         retention: known.collect(),
     };
     KafkaSink::new(setup, waker).map_err(|error| ServiceError::Sink(error.to_string()))

@@ -61,8 +61,9 @@ impl Settings {
         self
     }
 
-    /// Bytes of records held in memory by handlers, in-place retries and ready work. Default 64 MiB. What the client
-    /// library fetches ahead has a budget of the same size beside it.
+    /// Bytes of records held in memory by handlers, in-place retries, ready work, and until their forward is
+    /// acknowledged. Default 64 MiB. Beside it, what the client library fetches ahead has a budget of the same size, and
+    /// what it was given to write one of half the size.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;

@@ -103,7 +103,9 @@ impl Watched {
     fn tell_oldest_letter(&self) {
         let (topic, now) = (self.names.dead_letters(), clock::now());
         // Brokers that do not answer are told by the clients themselves.
-        let Ok(Some(at)) = kafka::vanishes(&self.cluster, &self.kafka.connection(), &topic, now, LETTERS_LIMIT) else {
+        let Ok(Some(at)) =
+            kafka::vanishes(&self.cluster, &self.kafka.reading(self.names.group()), &topic, now, LETTERS_LIMIT)
+        else {
             return;
         };
         dead_letters_vanish(at);

@@ -4,14 +4,16 @@ use crate::{
     app::HandlerSet,
     broker::{
         ClockSample, Source,
-        sim::{Cluster, SimSink, SimSource, trace::ProcessId},
+        sim::{Cluster, SimSink, SimSource, Standstill, trace::ProcessId},
     },
+    extract::Threads,
     record::Meter,
     runtime::{
         Notices, Permits,
         blocking::BlockingThreads,
         crew::{Crew, Workplace},
         driver::{Driver, Parts, TopicPlan},
+        permit::Machine,
     },
     topic::Registered,
 };
@@ -24,19 +26,42 @@ use retrial_core::{
 use std::{
     rc::Rc,
     sync::{Arc, mpsc},
+    task::{Context, Poll},
     time::Duration,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::Instant};
 
-/// Bytes of records that a member may hold.
-const MEMORY: usize = 1 << 20;
+/// Bytes of records that a member may hold, unless it is told otherwise.
+pub(super) const MEMORY: usize = 1 << 20;
+
+/// Partitions that a member may own at once.
+const SLOTS: usize = 1_024;
+
+/// Makes a process's threads for blocking handlers.
+pub(crate) type MakeThreads = Rc<dyn Fn() -> Arc<dyn Threads>>;
 
 /// How a member is set up, besides its handlers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) session: Duration,
     pub(crate) revoke_drain: Duration,
     pub(crate) commit: CommitConfig,
+    /// Bytes of records that it may hold.
+    pub(crate) memory: usize,
+    pub(crate) threads: MakeThreads,
+}
+
+impl Setup {
+    /// What a service has by default, but for a small memory and a single thread.
+    pub(crate) fn new(session: Duration) -> Self {
+        Self {
+            session,
+            revoke_drain: Duration::from_secs(2),
+            commit: CommitConfig::default(),
+            memory: MEMORY,
+            threads: Rc::new(|| Arc::new(BlockingThreads::new(1))),
+        }
+    }
 }
 
 /// A member that is running.
@@ -52,8 +77,10 @@ impl Member {
     /// Joins the group. Must be called within the runtime that handlers run on.
     pub(super) fn start(cluster: &Cluster, process: ProcessId, app: HandlerSet, setup: &Setup, seed: u64) -> Self {
         let HandlerSet { names, ladder, topics } = app;
-        let (meter, permits) = (Arc::new(Meter::default()), Arc::new(Permits::new()));
+        let meter = Arc::new(Meter::default());
         let source = SimSource::join(cluster, process, names.group(), wanted(&names, &topics), Arc::clone(&meter));
+        let machine = Arc::new(Standing(cluster.standstill(process)));
+        let permits = Arc::new(Permits::with(SLOTS, Some(machine)));
         let sink = SimSink::open(cluster, process, Rc::new(names.clone()));
         let group: Arc<str> = names.group().into();
         let (reports, reported) = mpsc::channel();
@@ -70,7 +97,7 @@ impl Member {
             permits: Arc::clone(&permits),
             reports,
             waker: source.waker(),
-            threads: Arc::new(BlockingThreads::new(1)),
+            threads: (setup.threads)(),
         };
         let limits = handlers.iter().map(|topic| (topic.topic.clone(), topic.settings.concurrency));
         let plan = |topic: &Registered| TopicPlan { name: topic.topic.clone(), order: topic.settings.order, crew: 0 };
@@ -85,7 +112,7 @@ impl Member {
             alarms: mpsc::channel().1,
             permits: Arc::clone(&permits),
             meter,
-            memory: MEMORY,
+            memory: setup.memory,
             notices: Notices::new(Arc::clone(&group), limits.collect::<Vec<_>>()),
             group,
             session_timeout: setup.session,
@@ -95,18 +122,33 @@ impl Member {
         Self { process, driver: Driver::new(parts), permits, due: Some(cluster.now()) }
     }
 
-    /// Turns until there is nothing to do at this time; whether there was anything.
+    /// Turns once; whether there was anything to do. Then another turn is due at once, as in a service: what a partition
+    /// has, and had no room before, is read only then.
     pub(super) fn turn(&mut self, cluster: &Cluster) -> bool {
-        let local = cluster.local(self.process);
+        let (now, local) = (cluster.now(), cluster.local(self.process));
         let turn = self.driver.turn(local);
         // Its clock may differ from the broker's; a wait is as long by either.
-        self.due = turn.wake_at.map(|at| cluster.now().after(at.since(local)));
+        let wake_at = turn.wake_at.map(|at| now.after(at.since(local)));
+        self.due = if turn.busy { Some(now) } else { wake_at };
         turn.busy
     }
 
     /// The process is gone: what its tasks had not begun, they do not begin any more.
     pub(super) fn vanish(self) {
         self.permits.end_lease();
+    }
+}
+
+/// The machine of a simulated process: it stands still when the cluster says so.
+struct Standing(Arc<Standstill>);
+
+impl Machine for Standing {
+    fn now(&self) -> Instant {
+        Instant::now() - self.0.lost()
+    }
+
+    fn poll_runs(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_runs(cx)
     }
 }
 
@@ -142,7 +184,7 @@ fn engine_config(
         session_timeout: setup.session,
         commit: setup.commit,
         revoke_drain: setup.revoke_drain,
-        memory: MEMORY,
+        memory: setup.memory,
         start_at: StartAt::Unset,
         seed,
     }

@@ -1,6 +1,11 @@
 //! Runs members in virtual time: turns those that are awake or due, starts again those that died.
 
+mod watched;
+
+pub(crate) use self::watched::Watch;
+
 use super::{
+    bystander::Bystander,
     member::{Member, Setup},
     witness::{Notes, Witness, testify},
 };
@@ -11,7 +16,7 @@ use crate::{
         sim::{Cluster, Timing, TopicSettings, faults::Faults, log::Message, random::Random},
     },
 };
-use retrial_core::{engine::CommitConfig, naming::GroupNames, time::Timestamp};
+use retrial_core::{naming::GroupNames, time::Timestamp};
 use std::{rc::Rc, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
@@ -24,8 +29,33 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_342_800_000);
 /// A member that turns so often without time going by spins.
 const SPINNING: u32 = 20_000;
 
+/// How long a member that is stopped may finish what runs.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// Makes a member's handlers; the witness's layer is to be around all of them.
 pub(crate) type MakeApp = Rc<dyn Fn(&Witness) -> HandlerSet>;
+
+/// What a simulation is made of, besides its handlers.
+pub(crate) struct World<'a> {
+    pub(crate) seed: u64,
+    pub(crate) members: usize,
+    /// Source topics and their partitions.
+    pub(crate) sources: &'a [(&'a str, i32)],
+    pub(crate) faults: Faults,
+    pub(crate) timing: Timing,
+    /// Bytes of records that a member may hold.
+    pub(crate) memory: usize,
+}
+
+/// Something that is to happen at a certain time.
+pub(crate) enum Happening {
+    /// A message arrives in a topic.
+    Arrives(Arc<str>, Message),
+    /// One more member.
+    Joins,
+    /// This member finishes and leaves.
+    Stops(usize),
+}
 
 enum Seat {
     Taken(Box<Member>),
@@ -42,6 +72,7 @@ pub(crate) struct Simulation {
     app: MakeApp,
     setup: Setup,
     seats: Vec<Seat>,
+    bystander: Option<Bystander>,
     notes: Arc<Notes>,
     began: Instant,
     awake: Arc<Notify>,
@@ -51,10 +82,18 @@ pub(crate) struct Simulation {
 impl Simulation {
     /// A cluster with these source topics (and partitions), the group's own topics, and as many members. Must be
     /// called within a current-thread runtime whose time is paused.
+    #[cfg(test)]
     pub(crate) fn new(seed: u64, members: usize, sources: &[(&str, i32)], faults: Faults, app: MakeApp) -> Self {
-        let timing = Timing::default();
-        let commit = CommitConfig::default();
-        let setup = Setup { session: timing.session, revoke_drain: Duration::from_secs(2), commit };
+        Self::of(
+            World { seed, members, sources, faults, timing: Timing::default(), memory: super::member::MEMORY },
+            app,
+        )
+    }
+
+    /// As [`Simulation::new`], with everything said.
+    pub(crate) fn of(world: World<'_>, app: MakeApp) -> Self {
+        let World { seed, members, sources, faults, timing, memory } = world;
+        let setup = Setup { memory, ..Setup::new(timing.session) };
         let cluster = Cluster::new(seed, START, timing, faults);
         let (awake, notes) = (Arc::new(Notify::new()), Arc::new(Notes::default()));
         let alarm = Arc::clone(&awake);
@@ -71,7 +110,7 @@ impl Simulation {
         cluster.create_topic(&names.dead_letters(), TopicSettings::own(2));
         let seats = (0..members).map(|_| Seat::Empty(START)).collect();
         let (began, random) = (Instant::now(), Random::new(!seed));
-        Self { cluster, names, app, setup, seats, notes, began, awake, random }
+        Self { cluster, names, app, setup, seats, bystander: None, notes, began, awake, random }
     }
 
     fn now(&self) -> Timestamp {
@@ -79,6 +118,7 @@ impl Simulation {
     }
 
     /// How long a member may go without a sign of life.
+    #[cfg(test)]
     pub(crate) fn session(&self) -> Duration {
         self.setup.session
     }
@@ -90,27 +130,46 @@ impl Simulation {
 
     /// Asks a member to finish and leave.
     pub(crate) fn stop(&mut self, seat: usize, drain: Duration) {
-        if let Seat::Taken(member) = &mut self.seats[seat] {
+        if let Some(Seat::Taken(member)) = self.seats.get_mut(seat) {
+            self.cluster.stopping(member.process);
             member.driver.stop(self.cluster.local(member.process), drain);
             member.due = Some(self.cluster.now());
         }
     }
 
+    /// Whether nobody is left, and nobody will come.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.seats.iter().all(|seat| matches!(seat, Seat::Left))
+    }
+
+    /// A consumer of another group joins, for which nothing goes wrong.
+    pub(crate) fn watch(&mut self, topic: &'static str) {
+        self.bystander = Some(Bystander::join(&self.cluster, topic));
+    }
+
     /// Lets time pass, with these messages for a topic arriving in equal distances.
+    #[cfg(test)]
     pub(crate) async fn run(&mut self, time: Duration, topic: &str, messages: Vec<Message>) {
         let (begin, count) = (self.cluster.now(), u32::try_from(messages.len()).unwrap_or(u32::MAX));
-        let end = begin.after(time);
-        let mut messages = (0..).zip(messages).peekable();
-        let (mut turns, mut last) = (0, begin);
+        let topic: Arc<str> = topic.into();
+        let due = |index: u32| begin.after(time * index / count.max(1));
+        let arrives = |(index, message)| (due(index), Happening::Arrives(Arc::clone(&topic), message));
+        self.live(begin.after(time), (0..).zip(messages).map(arrives)).await;
+    }
+
+    /// Lets time pass until then, with what happens meanwhile in the order of time.
+    pub(crate) async fn live(&mut self, end: Timestamp, happenings: impl Iterator<Item = (Timestamp, Happening)>) {
+        let mut happenings = happenings.peekable();
+        let (mut turns, mut last) = (0, self.cluster.now());
         loop {
             // Handlers that are ready run now.
             tokio::task::yield_now().await;
+            self.cluster.reach(self.now());
             testify(&self.notes, &self.cluster);
             self.cluster.advance(self.now());
             let now = self.cluster.now();
-            let due = |index: u32| begin.after(time * index / count.max(1));
-            while let Some((_, message)) = messages.next_if(|&(index, _)| due(index) <= now) {
-                self.cluster.produce(topic, message);
+            while let Some((_, happening)) = happenings.next_if(|(at, _)| *at <= now) {
+                self.happen(happening);
             }
             let busy = self.turn();
             turns = if now == last { turns + 1 } else { 0 };
@@ -122,14 +181,21 @@ impl Simulation {
             if now >= end {
                 return;
             }
-            let feed = messages.peek().map(|&(index, _)| due(index));
-            let next = self.next().into_iter().chain(feed).min().unwrap_or(end).min(end);
-            let next = self.began + next.since(START);
+            let next = self.next().into_iter().chain(happenings.peek().map(|(at, _)| *at)).min();
+            let next = self.began + next.unwrap_or(end).min(end).since(START);
             tokio::select! {
                 biased;
                 () = self.awake.notified() => {}
                 () = sleep_until(next) => {}
             }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrives(topic, message) => drop(self.cluster.produce(&topic, message)),
+            Happening::Joins => self.join(),
+            Happening::Stops(seat) => self.stop(seat, DRAIN),
         }
     }
 
@@ -152,6 +218,7 @@ impl Simulation {
     /// Turns every member that has reason to; whether one of them had anything to do.
     fn turn(&mut self) -> bool {
         let (now, mut busy) = (self.cluster.now(), false);
+        self.bystander.iter_mut().for_each(Bystander::turn);
         for index in 0..self.seats.len() {
             match &mut self.seats[index] {
                 Seat::Taken(member) if !self.cluster.is_alive(member.process) => {

@@ -12,12 +12,16 @@ use retrial_core::{id::Origin, outcome::Outcome};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 #[derive(Debug)]
 pub(super) enum Testimony {
     Began(Origin, u32),
-    Concluded(Ended),
+    Concluded(Ended, Option<Duration>),
+    /// It took its process down.
+    #[cfg(test)]
+    Killed,
 }
 
 pub(super) type Notes = Mutex<Vec<(ProcessId, Record, Testimony)>>;
@@ -35,6 +39,11 @@ impl Witness {
         Self { process, notes: Arc::clone(notes) }
     }
 
+    /// The process that it watches.
+    pub(crate) fn process(&self) -> ProcessId {
+        self.process
+    }
+
     /// The layer to be put around every handler.
     pub(crate) fn layer(&self) -> impl Around {
         let witness = self.clone();
@@ -43,8 +52,12 @@ impl Witness {
             async move {
                 let attempt = next.attempt();
                 witness.note(&record, Testimony::Began(attempt.origin(), attempt.number()));
-                let mut ending = Ending { witness, record: record.clone(), ended: None };
+                let mut ending = Ending { witness, record: record.clone(), ended: None, asked: None };
                 let outcome = next.run(record).await;
+                ending.asked = match outcome {
+                    Outcome::RetryAfter(delay, _) | Outcome::Snooze(delay) | Outcome::Hold(delay) => Some(delay),
+                    _ => None,
+                };
                 ending.ended = Some(match outcome {
                     Outcome::Done => Ended::Done,
                     Outcome::Discard(_) => Ended::Discarded,
@@ -54,6 +67,12 @@ impl Witness {
                 outcome
             }
         }
+    }
+
+    /// The attempt takes its process down: nothing that happens in it afterwards counts.
+    #[cfg(test)]
+    pub(crate) fn kill(&self, record: &Record) {
+        self.note(record, Testimony::Killed);
     }
 
     fn note(&self, record: &Record, testimony: Testimony) {
@@ -67,12 +86,13 @@ struct Ending {
     witness: Witness,
     record: Record,
     ended: Option<Ended>,
+    asked: Option<Duration>,
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
         let otherwise = if thread::panicking() { Ended::Failed } else { Ended::Dropped };
-        self.witness.note(&self.record, Testimony::Concluded(self.ended.unwrap_or(otherwise)));
+        self.witness.note(&self.record, Testimony::Concluded(self.ended.unwrap_or(otherwise), self.asked));
     }
 }
 
@@ -82,7 +102,9 @@ pub(super) fn testify(notes: &Notes, cluster: &Cluster) {
     for (process, record, testimony) in noted {
         match testimony {
             Testimony::Began(origin, attempt) => cluster.began(process, &record, origin, attempt),
-            Testimony::Concluded(ended) => cluster.concluded(process, &record, ended),
+            Testimony::Concluded(ended, asked) => cluster.concluded(process, &record, ended, asked),
+            #[cfg(test)]
+            Testimony::Killed => cluster.kill(process),
         }
     }
 }

@@ -11,9 +11,9 @@ pub(crate) const LAYOUTS: &[Layout] = &[
     Layout {
         root: "retry/src",
         levels: &[
-            &["id", "time", "naming", "outcome", "backoff", "schedule", "lane", "assignment"],
+            &["id", "time", "naming", "outcome", "backoff", "schedule", "lane", "assignment", "saboteur"],
             &["history", "order", "ladder", "budget", "shares", "gate", "pace", "snapshot"],
-            &["event", "ledger"],
+            &["event", "ledger", "suspects"],
             &["planner", "start", "replay"],
             &["engine"],
         ],

@@ -5,6 +5,7 @@
 mod levels;
 mod masked;
 mod rules;
+mod simulator;
 mod sins;
 mod tree;
 mod words;
@@ -54,4 +55,14 @@ fn unsafe_is_in_one_folder() {
 #[test]
 fn names_say_what_is_inside() {
     assert_none(&rules::names(&files(&[SOURCES, OTHERS].concat())));
+}
+
+#[test]
+fn the_simulator_runs_the_real_service_on_other_ports() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert_none(&simulator::differences(root, &files(SOURCES)));
+    let parts = ["Engine", "Driver", "Crew"];
+    for maker in ["src/service/assembly.rs", "src/testkit/member.rs"] {
+        assert_eq!(simulator::makes_members_of(root, maker), parts, "{maker}");
+    }
 }

@@ -2,21 +2,11 @@
 
 use crate::{
     raw::{self, Raw},
-    stage::{self, Sights},
+    sights::{Sights, see},
+    stage,
 };
-use retrial::{Attempt, Bytes, Headers, Key, Running, ServiceError, SourceTime, State, handler};
+use retrial::{Running, ServiceError, handler};
 use retrial_kafka_for_tests::{Kafka, available};
-
-async fn see(
-    body: Option<Bytes>,
-    key: Option<Key>,
-    headers: Headers,
-    time: SourceTime,
-    attempt: Attempt,
-    State(sights): State<Sights>,
-) {
-    sights.see(&attempt, (body, key, headers, time));
-}
 
 async fn run(kafka: &Kafka, group: &str, topic: &str, sights: &Sights) -> Running {
     let app = stage::app(group, &[1]).state(sights.clone()).topic(topic, handler(see)).build().expect("an app");

@@ -1,77 +1,21 @@
-//! What every test here needs: a service that runs, what its handler saw, what it logged.
+//! What every test here needs: a service that runs, and what it logged.
 
-use crate::raw::{self, Raw};
-use retrial::{
-    App, Attempt, Bytes, HandlerSet, Headers, Key, Origin, Running, Service, ServiceError, Settings, SourceTime,
+use crate::{
+    counters,
+    raw::{self, Raw},
 };
+use retrial::{App, HandlerSet, Running, Service, ServiceError, Settings};
 use retrial_kafka_for_tests::Kafka;
 use std::{
     fmt::Debug,
     io,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// How long something may take that should take a moment: only a test that fails waits as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// One attempt as the handler saw it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sight {
-    pub(crate) origin: Origin,
-    pub(crate) attempt: u32,
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) body: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    pub(crate) time: SourceTime,
-}
-
-/// What handlers of one test saw, in the order of their beginning.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sights(Arc<Mutex<Vec<Sight>>>);
-
-impl Sights {
-    pub(crate) fn see(&self, attempt: &Attempt, parts: (Option<Bytes>, Option<Key>, Headers, SourceTime)) {
-        let (body, key, headers, time) = parts;
-        let headers = headers.iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect();
-        let sight = Sight {
-            origin: attempt.origin(),
-            attempt: attempt.number(),
-            key: key.map(|key| key.to_vec()),
-            body: body.map(|body| body.to_vec()),
-            headers,
-            time,
-        };
-        self.lock().push(sight);
-    }
-
-    pub(crate) fn all(&self) -> Vec<Sight> {
-        self.lock().clone()
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Offsets seen of a partition, in the order of their beginning.
-    pub(crate) fn offsets(&self, partition: i32) -> Vec<i64> {
-        let all = self.lock();
-        all.iter().filter(|sight| sight.origin.partition == partition).map(|sight| sight.origin.offset).collect()
-    }
-
-    /// Bodies seen, as text, sorted.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        let text = |sight: &Sight| String::from_utf8_lossy(sight.body.as_deref().unwrap_or_default()).into_owned();
-        let mut texts: Vec<String> = self.lock().iter().map(text).collect();
-        texts.sort();
-        texts
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Sight>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A topic whose records stay, whatever their time.
 pub(crate) fn lasting_topic(kafka: &Kafka, prefix: &str, partitions: i32, configs: &[(&str, &str)]) -> String {
@@ -80,6 +24,12 @@ pub(crate) fn lasting_topic(kafka: &Kafka, prefix: &str, partitions: i32, config
     let all: Vec<(&str, &str)> = lasting.into_iter().chain(configs.iter().copied()).collect();
     kafka.create_topic(&topic, partitions, &all);
     topic
+}
+
+/// An operator's own topic of a group, of one partition, which takes less than others.
+pub(crate) fn own_topic(kafka: &Kafka, group: &str, own: &str, limit: usize) {
+    let append_time = ("message.timestamp.type", "LogAppendTime");
+    kafka.create_topic(&format!("{group}.{own}"), 1, &[append_time, ("max.message.bytes", &limit.to_string())]);
 }
 
 /// Settings that make a test quick.
@@ -204,8 +154,9 @@ impl<'a> MakeWriter<'a> for Log {
 
 static LOG: OnceLock<Log> = OnceLock::new();
 
-/// Begins to keep what is logged.
+/// Begins to keep what is logged and counted.
 pub(crate) fn listen() {
+    counters::count();
     LOG.get_or_init(|| {
         let log = Log::default();
         let filter = EnvFilter::new("info,librdkafka=warn");

@@ -2,26 +2,14 @@
 
 use crate::{
     raw::{self, Raw},
-    stage::{self, Sights},
+    sights::{Sights, see},
+    stage,
 };
-use retrial::{
-    App, Attempt, Bytes, HandlerSet, Headers, Key, Service, ServiceError, Settings, SourceTime, StartAt, State, handler,
-};
+use retrial::{App, HandlerSet, Service, ServiceError, Settings, StartAt, handler};
 use retrial_kafka_for_tests::{Kafka, TestRecord, available};
 use std::time::{Duration, Instant};
 
 async fn nothing() {}
-
-async fn see(
-    body: Option<Bytes>,
-    key: Option<Key>,
-    headers: Headers,
-    time: SourceTime,
-    attempt: Attempt,
-    State(sights): State<Sights>,
-) {
-    sights.see(&attempt, (body, key, headers, time));
-}
 
 fn app(group: &str, topic: &str) -> HandlerSet {
     stage::app(group, &[1]).topic(topic, handler(nothing)).build().expect("an app")

@@ -30,7 +30,7 @@ impl Said {
         let left_well = bits.take(1) == 1;
         let _started_below = bits.number();
         let mut runs = Vec::new();
-        if letter == "r" {
+        if letter == "r" || letter == "t" {
             bits.skip_epochs();
             // Elements count from the offset before the committed one.
             let mut at = commit.offset - 1;

@@ -1,6 +1,6 @@
 //! What a worker process is told to be, in its environment.
 
-use retrial::{App, HandlerSet, OnExhausted, Order, Retry, handler, secs};
+use retrial::{App, HandlerSet, OnCrash, OnExhausted, Order, Retry, handler, secs};
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
 
@@ -35,6 +35,8 @@ pub(crate) struct TopicOrders {
     pub(crate) delays: Vec<u64>,
     pub(crate) by_key: bool,
     pub(crate) threads: Option<usize>,
+    /// Whether a record that takes its process down is held.
+    pub(crate) holds_crashed: bool,
 }
 
 impl Orders {
@@ -84,6 +86,7 @@ impl Orders {
             let retry = Retry::delays(topic.delays.iter().copied().map(secs)).in_place(0);
             let order = if topic.by_key { Order::by_key(OnExhausted::Overtake) } else { Order::unordered() };
             let handler = handler(perform).retry(retry).order(order).concurrency(topic.concurrency);
+            let handler = if topic.holds_crashed { handler.on_crash(OnCrash::Hold) } else { handler };
             let handler = if topic.has_timeout { handler } else { handler.without_timeout() };
             let handler = match topic.threads {
                 Some(threads) => handler.threads(threads),
@@ -99,7 +102,15 @@ impl TopicOrders {
     /// With the defaults of the library, but for no retries.
     pub(crate) fn new(name: &str) -> Self {
         let name = name.to_owned();
-        Self { name, concurrency: 100, has_timeout: true, delays: Vec::new(), by_key: false, threads: None }
+        Self {
+            name,
+            concurrency: 100,
+            has_timeout: true,
+            delays: Vec::new(),
+            by_key: false,
+            threads: None,
+            holds_crashed: false,
+        }
     }
 
     pub(crate) fn concurrency(self, concurrency: usize) -> Self {
@@ -116,6 +127,10 @@ impl TopicOrders {
 
     pub(crate) fn by_key(self) -> Self {
         Self { by_key: true, ..self }
+    }
+
+    pub(crate) fn holds_crashed(self) -> Self {
+        Self { holds_crashed: true, ..self }
     }
 
     pub(crate) fn threads(self, threads: usize) -> Self {

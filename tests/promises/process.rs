@@ -92,6 +92,11 @@ impl Worker {
         self.log().matches(ASSIGNED).count()
     }
 
+    /// Whether it has ended, by itself or not.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
     fn assert_alive(&mut self) {
         let ended = self.child.try_wait().expect("a child can be asked");
         assert!(ended.is_none(), "{} has ended by itself ({ended:?}):\n{}", self.name, self.log());

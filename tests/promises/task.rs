@@ -21,6 +21,9 @@ pub(crate) struct Task {
     /// It cannot be done and says so.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,
+    /// It aborts its process.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) aborts: bool,
 }
 
 /// What a task waits for before it ends.
@@ -76,6 +79,10 @@ impl Task {
 
     pub(crate) fn refused(self) -> Self {
         Self { refused: true, ..self }
+    }
+
+    pub(crate) fn aborts(self) -> Self {
+        Self { aborts: true, ..self }
     }
 
     /// As a record without a key.

@@ -84,6 +84,9 @@ pub(crate) async fn perform(
     if task.millis > 0 {
         tokio::time::sleep(Duration::from_millis(task.millis)).await;
     }
+    if task.aborts {
+        process::abort();
+    }
     match task.waits {
         Wait::None => {}
         Wait::Gate => {

@@ -16,7 +16,8 @@ use crate::{
     event::{Action, Actions, CommitEntry, CommitResult, HoldReason, Notice, Payload},
     id::{CommitId, Slot},
     pace::{self, Pace, PaceConfig, Unsaid},
-    snapshot::{self, Departure, Subject},
+    saboteur::{Saboteur, sabotaged},
+    snapshot::{self, Departure, Subject, Suspicion},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -56,7 +57,7 @@ struct UnderWay {
 
 impl Committing {
     pub(super) fn lease_expired(&self) -> bool {
-        !self.valid
+        !self.valid && !sabotaged(Saboteur::IgnoresLease)
     }
 }
 
@@ -118,10 +119,11 @@ impl<R: Payload> Engine<R> {
     }
 
     pub(super) fn send_commit(&mut self, now: Timestamp, out: &mut Actions<R>) {
-        if self.commit.under_way.is_some() {
+        let twice = self.commit.under_way.is_some() && sabotaged(Saboteur::CommitsTwiceAtOnce);
+        if self.commit.under_way.is_some() && !twice {
             return;
         }
-        let leaving = self.last_commit_due(now).is_some_and(|due| due <= now);
+        let leaving = twice || self.last_commit_due(now).is_some_and(|due| due <= now);
         if !leaving && self.commit_due(now).is_none_or(|due| due > now) {
             return;
         }
@@ -141,6 +143,7 @@ impl<R: Payload> Engine<R> {
     /// The entries of one request, and the bytes of their metadata: who leaves, who changed, and whose lease is due, the longest unsaid
     /// first, up to the size of a request.
     fn entries(&mut self, now: Timestamp, id: CommitId) -> (Vec<CommitEntry>, usize) {
+        let (elsewhere, window) = (self.careful.is_testing(), self.window());
         let (group, limit) = (self.config.group.as_str(), self.config.commit.metadata_limit);
         let lease = self.config.session_timeout / 6;
         let mut owned: Vec<_> = self.partitions.iter_mut().flatten().filter(|partition| commits(partition)).collect();
@@ -149,7 +152,8 @@ impl<R: Payload> Engine<R> {
         owned.sort_by_key(|partition| (!needs_last_commit(partition), partition.said));
         let (mut entries, mut bytes, mut metadata) = (Vec::new(), 0, 0);
         for partition in owned {
-            let entry = entry(partition, group, limit);
+            let suspicion = suspicion(partition, elsewhere, window, now);
+            let entry = entry(partition, &suspicion, group, limit);
             let size = pace::entry_bytes(group, &partition.topic, &entry.metadata);
             if bytes + size > pace::REQUEST_BYTES && !entries.is_empty() {
                 break;
@@ -163,6 +167,7 @@ impl<R: Payload> Engine<R> {
             }
             entries.push(entry);
         }
+        self.careful.sent(|slot| entries.iter().any(|entry| entry.slot == slot));
         (entries, metadata)
     }
 
@@ -172,7 +177,7 @@ impl<R: Payload> Engine<R> {
         let why = HoldReason::MetadataFull;
         for partition in self.partitions.iter_mut().flatten().filter(|partition| partition.phase == Phase::Owned) {
             let slot = partition.slot;
-            let full = partition.ledger.has_room(1, limit) == 0;
+            let full = partition.ledger.has_room(1, partition.metadata_room(limit)) == 0;
             if std::mem::replace(&mut partition.metadata_full, full) != full {
                 let detail = format!("{} records are unfinished between finished ones", partition.ledger.unfinished());
                 let held = Notice::Held { slot, why, detail };
@@ -221,21 +226,30 @@ impl<R: Payload> Engine<R> {
     }
 
     fn accepted(&mut self, now: Timestamp, slot: Slot, offset: i64, out: &mut Actions<R>) {
+        self.careful.answered(slot, true);
         let Some(partition) = self.partition_mut(slot) else { return };
-        partition.committed = offset;
+        let more = partition.suspects.as_mut().is_some_and(|suspects| suspects.shown());
+        if more {
+            self.unpark(slot);
+        }
+        let Some(partition) = self.partition_mut(slot) else { return };
+        let watermark = partition.ledger.watermark();
+        partition.suspects.take_if(|suspects| suspects.is_over(watermark, now));
         let (trimmed, at) = partition.trimmed;
         let overdue = now.since(at) >= TRIM_INTERVAL && offset > trimmed;
         let tier = matches!(partition.kind, super::partition::Kind::Tier(_));
         if tier && (overdue || offset - trimmed >= TRIM_RECORDS) {
             partition.trimmed = (offset, now);
-            out.others.push(Action::Trim(slot, offset));
+            let beyond = if sabotaged(Saboteur::TrimsTooFar) { 1_000 } else { 0 };
+            out.others.push(Action::Trim(slot, offset + beyond));
         }
     }
 
     fn not_committed(&mut self, slot: Slot, why: &str, out: &mut Actions<R>) {
+        self.not_announced(slot);
         if let Some(partition) = self.partition_mut(slot) {
             partition.dirty = true;
-            Self::notice(out, Notice::CommitFailed(format!("partition {}/{}: {why}", slot.index, slot.generation)));
+            Self::notice(out, Notice::CommitFailed(why.to_owned()));
         }
     }
 
@@ -248,10 +262,15 @@ impl<R: Payload> Engine<R> {
 
     fn commit_again(&mut self, now: Timestamp, entries: &[(Slot, i64)]) {
         self.pace.answered(now, false);
-        for &(slot, _) in entries {
-            if let Some(partition) = self.partition_mut(slot) {
-                partition.dirty = true;
-            }
+        entries.iter().for_each(|&(slot, _)| self.not_announced(slot));
+    }
+
+    /// What a commit was to say of a partition was not taken.
+    fn not_announced(&mut self, slot: Slot) {
+        self.careful.answered(slot, false);
+        if let Some(partition) = self.partition_mut(slot) {
+            partition.dirty = true;
+            partition.suspects.iter_mut().for_each(|suspects| suspects.not_shown());
         }
     }
 }
@@ -265,16 +284,36 @@ fn needs_last_commit<R>(partition: &Partition<R>) -> bool {
     matches!(partition.phase, Phase::Leaving { commit: None, .. })
 }
 
-fn entry<R>(partition: &Partition<R>, group: &str, limit: usize) -> CommitEntry {
-    let offset = partition.ledger.watermark();
-    let departure = match partition.phase {
+fn departure<R>(partition: &Partition<R>) -> Departure {
+    match partition.phase {
         Phase::Leaving { .. } => Departure::LeftWell,
         _ => Departure::StillHere,
-    };
+    }
+}
+
+/// What is told of suspects, and shown as started.
+fn suspicion<R>(partition: &mut Partition<R>, elsewhere: bool, window: usize, now: Timestamp) -> Suspicion {
+    let departure = departure(partition);
+    let Some(suspects) = &mut partition.suspects else { return Suspicion::default() };
+    suspects.forget_finished(partition.ledger.watermark(), partition.ledger.finished_runs());
+    if suspects.wary_until().is_some() {
+        let (sequence, offset) = partition.ledger.beyond_unfinished(window);
+        suspects.show(sequence, offset);
+    }
+    suspects.told(departure, elsewhere, now)
+}
+
+fn entry<R>(partition: &Partition<R>, suspicion: &Suspicion, group: &str, limit: usize) -> CommitEntry {
+    let past = sabotaged(Saboteur::CommitsPastUnfinished);
+    let offset = if past { partition.ledger.next() } else { partition.ledger.watermark() };
+    let departure = departure(partition);
     let subject =
         Subject { group, topic: &partition.topic, topic_id: partition.topic_id, partition: partition.number, offset };
-    let finished = partition.ledger.finished_runs();
-    let encoded = snapshot::encode(departure, partition.started_below(), finished, &subject, limit);
+    let forgets = departure == Departure::LeftWell && sabotaged(Saboteur::LosesMapAtRevocation);
+    let finished = partition.ledger.finished_runs().take_while(|_| !forgets);
+    let below = partition.suspects.as_ref().map_or(i64::MIN, |suspects| suspects.below());
+    let started_below = partition.started_below().max(below);
+    let encoded = snapshot::encode_suspecting(suspicion, departure, started_below, finished, &subject, limit);
     let leader_epoch = partition.ledger.watermark_epoch();
     CommitEntry { slot: partition.slot, offset, leader_epoch, metadata: encoded.text }
 }

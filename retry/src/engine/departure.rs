@@ -10,6 +10,7 @@ use super::{
 use crate::{
     event::{Action, Actions, Payload},
     id::{CommitId, Slot},
+    saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
 use std::{cmp::Reverse, time::Duration};
@@ -64,8 +65,14 @@ impl<R: Payload> Engine<R> {
                 }
             }
         }
+        if sabotaged(Saboteur::DropsBufferOnRebalance) {
+            self.partitions.iter_mut().flatten().for_each(Partition::forget_waiting);
+        }
         let gone = |work: &crate::event::Work<R>| slots.contains(&work.ticket.slot);
         self.topics.iter_mut().for_each(|topic| topic.forget(gone));
+        if let Some((slot, offset)) = self.careful.forget(|slot| slots.contains(&slot)) {
+            self.call_off(slot, offset);
+        }
         if lost && self.has_forwards(slots) {
             out.others.push(Action::Purge);
         }
@@ -91,6 +98,9 @@ impl<R: Payload> Engine<R> {
             }
         }
         self.topics.iter_mut().for_each(|topic| topic.forget(|_| true));
+        if let Some((slot, offset)) = self.careful.forget(|_| true) {
+            self.call_off(slot, offset);
+        }
         self.resting.clear();
     }
 
@@ -116,7 +126,9 @@ impl<R: Payload> Engine<R> {
                     partition.phase = Phase::Draining { hurry, hurried: true, deadline };
                 }
             }
-            if matches!(partition.phase, Phase::Leaving { deadline, .. } if deadline <= now) {
+            let hasty = sabotaged(Saboteur::LeavesWithoutWaiting);
+            if matches!(partition.phase, Phase::Leaving { deadline, commit } if deadline <= now || (hasty && commit.is_some()))
+            {
                 partition.phase = Phase::Parted;
             }
             if partition.phase == Phase::Parted && partition.revoked {
@@ -165,9 +177,11 @@ impl<R: Payload> Engine<R> {
         for &slot in &slots {
             if self.partition(slot).is_some() {
                 self.partitions[slot.index as usize] = None;
+                self.count_tiers();
                 self.forget_forwards(slot);
             }
         }
+        self.careful.release(&slots);
         let partitions = &self.partitions;
         let owned = |slot: Slot| {
             let partition = partitions.get(slot.index as usize).and_then(Option::as_ref);

@@ -10,6 +10,7 @@ use crate::{
     gate,
     id::{Slot, Ticket, TopicIndex},
     planner,
+    saboteur::{Saboteur, sabotaged},
     shares::Class,
     time::Timestamp,
 };
@@ -18,13 +19,20 @@ use std::cmp::Reverse;
 /// Records that may be read of one partition in one go.
 const BATCH: usize = 256;
 
-/// Forwards that may be on their way at once in one process; while there are more, nothing new starts.
+/// Forwards that may be on their way at once in one process; while there are more, nothing new starts. Fewer where
+/// memory is short, but always some.
 const MAX_FORWARDS: usize = 20_000;
+const MIN_FORWARDS: usize = 1_000;
+
+/// What a forward on its way costs beside its record, in bytes: its past with its error text, here and with the sink.
+const FORWARD_BYTES: usize = 1536;
 
 impl<R: Payload> Engine<R> {
     /// How many records of this partition may be read now.
     pub fn room(&mut self, slot: Slot) -> usize {
-        let memory_full = |share: usize| self.memory_held >= self.config.memory / 10 * share;
+        let held = if sabotaged(Saboteur::IgnoresMemory) { 0 } else { self.memory_held };
+        let held = held + self.forwards.len() * FORWARD_BYTES;
+        let memory_full = |share: usize| held >= self.config.memory / 10 * share;
         let Some(partition) = self.partition(slot) else { return 0 };
         if !partition.may_start() || !partition.in_hand.is_empty() || self.commit.lease_expired() {
             return 0;
@@ -36,7 +44,7 @@ impl<R: Payload> Engine<R> {
             Kind::Tier(_) if memory_full(10) => 0,
             Kind::Tier(_) => BATCH,
         };
-        let limit = self.config.commit.metadata_limit;
+        let limit = partition.metadata_room(self.config.commit.metadata_limit);
         partition.ledger.has_room(wanted, limit)
     }
 
@@ -67,7 +75,10 @@ impl<R: Payload> Engine<R> {
     pub(super) fn open_gates(&mut self, now: Timestamp, out: &mut Actions<R>) {
         for index in 0..self.partitions.len() {
             while let Some(partition) = self.partitions[index].as_mut() {
-                let Kind::Tier(delay) = partition.kind else { break };
+                let Kind::Tier(mut delay) = partition.kind else { break };
+                if sabotaged(Saboteur::OpensGatesEarly) {
+                    delay /= 2;
+                }
                 let Some((_, head)) = partition.in_hand.front() else { break };
                 if !partition.may_start() || self.clock.broker_now(now) < gate::open_at(head.appended, delay) {
                     break;
@@ -88,7 +99,8 @@ impl<R: Payload> Engine<R> {
 
     /// Hands out ready work.
     pub(super) fn dispatch(&mut self, now: Timestamp, out: &mut Actions<R>) {
-        if self.commit.lease_expired() || self.forwards.len() >= MAX_FORWARDS {
+        let most = (self.config.memory / 4 / FORWARD_BYTES).clamp(MIN_FORWARDS, MAX_FORWARDS);
+        if self.commit.lease_expired() || self.forwards.len() >= most || self.is_held_back(now) {
             return;
         }
         for index in 0..self.topics.len() {
@@ -107,15 +119,20 @@ impl<R: Payload> Engine<R> {
         let limit = self.budget.limit(topic);
         let Some(work) = self.topics[topic.0 as usize].pop(limit) else { return self.budget.give_back(topic) };
         match self.partition_mut(work.ticket.slot) {
-            Some(partition) if partition.may_start() => {
+            Some(partition) if partition.may_start() && partition.is_shown(work.ticket) => {
                 partition.in_flight += 1;
                 partition.started = partition.started.max(work.ticket.sequence + 1);
                 out.work.push(work);
             }
             waiting => {
                 let class = work.class;
-                if let Some(partition) = waiting.filter(|partition| partition.refused > 0) {
+                if let Some(partition) = waiting.filter(|partition| partition.phase == Phase::Owned) {
+                    let unshown = partition.refused == 0;
+                    partition.dirty |= unshown;
                     partition.parked.push(work);
+                    if unshown {
+                        self.pace.hasten();
+                    }
                 }
                 self.give_back(topic, class);
             }
@@ -130,7 +147,10 @@ impl<R: Payload> Engine<R> {
 
     /// Queues work that may start.
     pub(super) fn make_ready(&mut self, work: Work<R>) {
-        self.topics[work.topic.0 as usize].push(work);
+        let work = if self.careful.watching { self.suspect(work) } else { Some(work) };
+        if let Some(work) = work {
+            self.topics[work.topic.0 as usize].push(work);
+        }
     }
 
     /// Queues again what was parked while the partition was blocked.

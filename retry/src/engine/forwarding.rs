@@ -1,14 +1,17 @@
 //! Writes to the group's own topics: sent, acknowledged, refused, sent again.
 //!
 //! A record stays unfinished until its forward was acknowledged. One that Kafka refuses blocks its partition: nothing
-//! new of it starts until the write has gone through, and it is tried again for ever, with a growing pause.
+//! new of it starts until the write has gone through, and it is tried again for ever, with a growing pause. So does one
+//! that nobody has answered for a while: what a broker may mend by itself (too few replicas in sync, no leader) the client
+//! tries again without a word and without a limit.
 
-use super::Engine;
+use super::{Engine, partition::Phase};
 use crate::{
     event::{Acknowledged, Actions, Appended, Body, Forward, ForwardError, HoldReason, Notice, Payload, Target, Work},
     history::History,
     id::{ForwardId, Slot, Ticket, TopicIndex},
     outcome::Cause,
+    saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -16,6 +19,9 @@ use std::time::Duration;
 /// The pause before a refused forward is sent again: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
+
+/// After this long without an answer a forward blocks its partition. A change of leaders takes less.
+const UNANSWERED: Duration = Duration::from_secs(15);
 
 /// A forward whose acknowledgement is not in.
 #[derive(Debug)]
@@ -25,6 +31,10 @@ pub(super) struct Pending<R> {
     lane: u64,
     forward: Forward<R>,
     refusals: u32,
+    /// When it was handed to the sink last.
+    sent: Timestamp,
+    /// Whether it blocks its partition.
+    blocks: bool,
     /// When to send it again; `None` while it is with the sink.
     resend_at: Option<Timestamp>,
 }
@@ -53,7 +63,12 @@ impl<R: Payload> Engine<R> {
             out.forwards.push(forward.clone());
         }
         let (ticket, topic, lane) = (work.ticket, work.topic, work.lane);
-        self.forwards.insert(id, Pending { ticket, topic, lane, forward, refusals: 0, resend_at });
+        let pending = Pending { ticket, topic, lane, forward, refusals: 0, sent: now, blocks: false, resend_at };
+        self.forwards.insert(id, pending);
+        self.unanswered_at = self.unanswered_at.min(now.after(UNANSWERED));
+        if sabotaged(Saboteur::FinishesBeforeAcknowledged) {
+            self.complete(ticket, lane);
+        }
     }
 
     /// Takes the result of a write.
@@ -66,7 +81,15 @@ impl<R: Payload> Engine<R> {
             return;
         }
         match result.result {
+            Ok(appended) if sabotaged(Saboteur::ConfusesAcknowledgements) => {
+                let oldest = self.forwards.first_key_value().map_or(result.id, |(&oldest, _)| oldest);
+                self.written(oldest, &appended, out);
+            }
             Ok(appended) => self.written(result.id, &appended, out),
+            Err(ForwardError::Refused(_)) if sabotaged(Saboteur::TakesRefusalForSuccess) => {
+                let appended = Appended { sent: now, acknowledged: now, appended: None };
+                self.written(result.id, &appended, out);
+            }
             Err(ForwardError::Purged) => self.send_again(now, result.id, Duration::ZERO),
             Err(ForwardError::TooLarge) => self.too_large(now, result.id, out),
             Err(error) => self.refused(now, result.id, &error, out),
@@ -82,7 +105,7 @@ impl<R: Payload> Engine<R> {
         if let Some(partition) = self.partition_mut(slot) {
             partition.forwarding -= 1;
         }
-        if pending.refusals > 0 {
+        if pending.blocks {
             self.unblock(slot, out);
         }
         if Self::is_burial(pending.forward.target) {
@@ -109,6 +132,8 @@ impl<R: Payload> Engine<R> {
         if pending.forward.target != Target::DeadLetters {
             history.cause = Some(Cause::Refused);
             history.error_kind = Some("too-large".into());
+            // One that only waited has not failed before; one that has failed keeps what it said then.
+            history.error.get_or_insert_with(|| "the record and its past do not fit into the tier".into());
         }
         pending.forward.target = Target::DeadLetters;
         pending.forward.body = Body::Reference;
@@ -117,19 +142,53 @@ impl<R: Payload> Engine<R> {
 
     fn refused(&mut self, now: Timestamp, id: ForwardId, error: &ForwardError, out: &mut Actions<R>) {
         let Some(pending) = self.forwards.get_mut(&id) else { return };
-        let first = pending.refusals == 0;
         let pause = FIRST_PAUSE.saturating_mul(1 << pending.refusals.min(5)).min(LAST_PAUSE);
         pending.refusals = pending.refusals.saturating_add(1);
         let (slot, target) = (pending.ticket.slot, pending.forward.target);
+        let first = !std::mem::replace(&mut pending.blocks, true);
         self.send_again(now, id, pause);
-        let Some(partition) = self.partition_mut(slot) else { return };
         if first {
-            partition.refused += 1;
-            if partition.refused == 1 {
-                let detail = format!("{}: {error}", target_name(target));
-                Self::notice(out, Notice::Held { slot, why: HoldReason::ForwardRefused, detail });
+            self.block(slot, || format!("{}: {error}", target_name(target)), out);
+        }
+    }
+
+    fn block(&mut self, slot: Slot, detail: impl Fn() -> String, out: &mut Actions<R>) {
+        let Some(partition) = self.partition_mut(slot) else { return };
+        partition.refused += 1;
+        if partition.refused == 1 {
+            Self::notice(out, Notice::Held { slot, why: HoldReason::ForwardRefused, detail: detail() });
+        }
+    }
+
+    /// Blocks the partitions of forwards that nobody has answered for long.
+    pub(super) fn block_unanswered(&mut self, now: Timestamp, out: &mut Actions<R>) {
+        if self.unanswered_at > now {
+            return;
+        }
+        self.unanswered_at = Timestamp::MAX;
+        let mut stuck = Vec::new();
+        for pending in self.forwards.values_mut().filter(|pending| !pending.blocks && pending.resend_at.is_none()) {
+            let due = pending.sent.after(UNANSWERED);
+            if due > now {
+                self.unanswered_at = self.unanswered_at.min(due);
+            } else {
+                pending.blocks = true;
+                stuck.push((pending.ticket.slot, pending.forward.target));
             }
         }
+        for (slot, target) in stuck {
+            let seconds = UNANSWERED.as_secs();
+            let detail = || {
+                let target = target_name(target);
+                format!("{target}: no acknowledgement for {seconds} s (no leader, or too few replicas in sync)")
+            };
+            self.block(slot, detail, out);
+        }
+    }
+
+    /// When a forward may have gone unanswered for long.
+    pub(super) fn unanswered_due(&self) -> Option<Timestamp> {
+        Some(self.unanswered_at).filter(|&at| at != Timestamp::MAX)
     }
 
     fn unblock(&mut self, slot: Slot, out: &mut Actions<R>) {
@@ -163,10 +222,14 @@ impl<R: Payload> Engine<R> {
             }
         }
         for id in due {
-            let owned = self.forwards.get(&id).is_some_and(|pending| self.partition(pending.ticket.slot).is_some());
+            // Of a partition whose last commit is under way nothing sets out any more: it is the next owner's.
+            let partition = self.forwards.get(&id).and_then(|pending| self.partition(pending.ticket.slot));
+            let owned = partition.is_some_and(|p| matches!(p.phase, Phase::Owned | Phase::Draining { .. }));
             match self.forwards.get_mut(&id) {
                 Some(pending) if owned => {
                     pending.resend_at = None;
+                    pending.sent = now;
+                    self.unanswered_at = self.unanswered_at.min(now.after(UNANSWERED));
                     out.forwards.push(pending.forward.clone());
                 }
                 _ => drop(self.forwards.remove(&id)),
@@ -176,6 +239,9 @@ impl<R: Payload> Engine<R> {
 
     /// Forgets what is not with the sink of an assignment that ended; the rest is forgotten when its result comes.
     pub(super) fn forget_forwards(&mut self, slot: Slot) {
+        if sabotaged(Saboteur::AcceptsOldGenerations) {
+            return;
+        }
         self.forwards.retain(|_, pending| pending.ticket.slot != slot);
     }
 }

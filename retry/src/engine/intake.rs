@@ -2,10 +2,10 @@
 
 use super::{
     Engine,
-    partition::{Kind, Partition, Phase, Recent},
+    partition::{Kind, Partition, Phase, Recent, window},
 };
 use crate::{
-    event::{Action, Actions, Arrival, HoldReason, Lineage, LogRange, Notice, Offer, Payload, Work},
+    event::{Action, Actions, Arrival, HoldReason, Lineage, LogRange, Notice, Offer, Past, Payload, Work},
     gate,
     history::History,
     id::{Origin, Slot, Ticket},
@@ -15,12 +15,14 @@ use crate::{
     order::Order,
     outcome::{Cause, Reason},
     planner::{self, Arrive},
+    saboteur::{Saboteur, sabotaged},
     shares::Class,
-    snapshot::{self, Subject},
+    snapshot::{self, Snapshot, SnapshotError, Subject},
     start::{self, Because, Facts, Start},
+    suspects::Suspects,
     time::Timestamp,
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{cmp::Reverse, collections::VecDeque, time::Duration};
 
 impl<R: Payload> Engine<R> {
     /// Places an offered partition where its work goes on, with what the commit says is finished beyond.
@@ -42,11 +44,14 @@ impl<R: Payload> Engine<R> {
         };
         let trusted = offer.committed.as_ref().filter(|_| start.keeps_ledger());
         // Where the log begins later than the commit, runs may reach across its start.
-        let runs = trusted.map(|_| self.restored(&offer, out)).unwrap_or_default();
-        let runs = runs.into_iter().filter(|run| run.to > position);
+        let restored = trusted.and_then(|_| self.restored(&offer, out));
+        let suspects = restored.as_ref().and_then(|snapshot| Suspects::inherit(snapshot, position, now));
+        self.careful.watching |= suspects.is_some();
+        let runs = restored.map(|snapshot| snapshot.finished).unwrap_or_default();
+        let across = !sabotaged(Saboteur::ForgetsRunsAcrossStart);
+        let runs = runs.into_iter().filter(|run| run.to > position && (across || run.from >= position));
         let finished = runs.map(|run| FinishedRun { from: run.from.max(position), ..run }).collect();
         let epoch = trusted.map_or(-1, |committed| committed.leader_epoch);
-        let committed = offer.committed.as_ref().map_or(-1, |committed| committed.offset);
         let partition = Partition {
             slot,
             topic: offer.topic,
@@ -66,10 +71,10 @@ impl<R: Payload> Engine<R> {
             started: 0,
             // The position is committed at the first assignment, so that a missing offset later means loss (RULES 6).
             dirty: phase == Phase::Owned,
-            committed,
             said: now,
             trimmed: (position, now),
             metadata_full: false,
+            suspects: suspects.map(Box::new),
             seen: Recent::default(),
         };
         self.insert(partition);
@@ -82,7 +87,11 @@ impl<R: Payload> Engine<R> {
 
     fn place(&self, offer: &Offer, kind: Kind) -> Start {
         let committed = offer.committed.as_ref().map(|committed| committed.offset);
-        let facts = Facts { committed, log: offer.log, known: offer.known };
+        let past = match offer.past {
+            Past::Another if self.counts_here(offer) => Past::Read,
+            past => past,
+        };
+        let facts = Facts { committed, log: offer.log, past };
         start::decide(start_kind(kind), facts, self.config.start_at)
     }
 
@@ -90,14 +99,16 @@ impl<R: Payload> Engine<R> {
     fn tell(slot: Slot, because: Because, out: &mut Actions<R>) {
         match because {
             Because::Gone { from, to } => Self::notice(out, Notice::RecordsGone { slot, from, to }),
-            Because::Cut { committed, end } => Self::notice(out, Notice::LogCut { slot, committed, end }),
+            // What is below the commit was finished; nobody knows what stood above it.
+            Because::Cut { committed, end } => Self::notice(out, Notice::LogCut { slot, committed, end, lost: 0 }),
+            Because::MadeAnew { was } => Self::notice(out, Notice::MadeAnew { slot, was }),
             Because::Committed | Because::New => {}
         }
     }
 
-    /// The finished runs of the commit's metadata, if it is ours and speaks of this partition.
-    fn restored(&self, offer: &Offer, out: &mut Actions<R>) -> Vec<FinishedRun> {
-        let Some(committed) = &offer.committed else { return Vec::new() };
+    /// What the commit's metadata says, if there is a commit.
+    fn snapshot(&self, offer: &Offer) -> Option<Result<Option<Snapshot>, SnapshotError>> {
+        let committed = offer.committed.as_ref()?;
         let subject = Subject {
             group: &self.config.group,
             topic: &offer.topic,
@@ -105,12 +116,23 @@ impl<R: Payload> Engine<R> {
             partition: offer.partition,
             offset: committed.offset,
         };
-        match snapshot::decode(&committed.metadata, &subject) {
-            Ok(snapshot) => snapshot.map(|snapshot| snapshot.finished).unwrap_or_default(),
+        Some(snapshot::decode(&committed.metadata, &subject))
+    }
+
+    /// Whether the commit is bound to the topic that is there now, or another tool's: then it is what an operator wants.
+    fn counts_here(&self, offer: &Offer) -> bool {
+        matches!(self.snapshot(offer), Some(Ok(_) | Err(SnapshotError::Foreign)))
+    }
+
+    /// What the commit's metadata says, if it is ours and speaks of this partition.
+    fn restored(&self, offer: &Offer, out: &mut Actions<R>) -> Option<Snapshot> {
+        match self.snapshot(offer)? {
+            Ok(_) if sabotaged(Saboteur::IgnoresMap) => None,
+            Ok(snapshot) => snapshot,
             Err(error) => {
                 let notice = Notice::MetadataIgnored { slot: offer.slot, why: error.to_string() };
                 Self::notice(out, notice);
-                Vec::new()
+                None
             }
         }
     }
@@ -126,6 +148,13 @@ impl<R: Payload> Engine<R> {
             self.partitions.resize_with(index + 1, || None);
         }
         self.partitions[index] = Some(partition);
+        self.count_tiers();
+    }
+
+    /// Counts the partitions of tiers that are assigned.
+    pub(super) fn count_tiers(&mut self) {
+        let tiers = self.partitions.iter().flatten().filter(|partition| matches!(partition.kind, Kind::Tier(_)));
+        self.tier_partitions = tiers.count();
     }
 
     /// The log no longer holds the next offset, or not yet: retention, truncation, or a topic made anew.
@@ -137,18 +166,69 @@ impl<R: Payload> Engine<R> {
             // The log holds the offset by now, or holds another record there: it was cut and has grown again.
             Start::At { offset: log.start, because: Because::Cut { committed: next, end: log.end } }
         } else {
-            let facts = Facts { committed: Some(next), log: Some(log), known: true };
+            let facts = Facts { committed: Some(next), log: Some(log), past: Past::Read };
             start::decide(start_kind(partition.kind), facts, start_at)
         };
         let Start::At { offset, because } = start else { return };
-        Self::tell(slot, because, out);
+        let lost = partition.unfinished_from(log.end);
+        match because {
+            Because::Cut { committed, end } => Self::notice(out, Notice::LogCut { slot, committed, end, lost }),
+            because => Self::tell(slot, because, out),
+        }
         if !start.keeps_ledger() {
-            // What was read of the old log must not finish anything of the new one (RULES 2): results of it carry
-            // sequences that the new ledger does not know.
-            partition.start_over(offset);
-            self.topics.iter_mut().for_each(|topic| topic.forget(|work| work.ticket.slot == slot));
+            self.start_over(slot, Ledger::resume(offset, -1, Vec::new()), out);
         }
         out.others.push(Action::Start { slot, offset });
+    }
+
+    /// A new leader's log ends at `end`, in the epoch that was read: below, nothing has changed.
+    pub(super) fn cut(&mut self, slot: Slot, position: i64, end: i64, log: LogRange, out: &mut Actions<R>) {
+        let Some(partition) = self.partition_mut(slot) else { return };
+        let ledger = &partition.ledger;
+        let (watermark, next) = (ledger.watermark(), ledger.next());
+        let ledger = if end < watermark {
+            Ledger::resume(end, -1, Vec::new())
+        } else {
+            let below = ledger.finished_runs().filter(|run| run.from < end);
+            let finished = below.map(|run| FinishedRun { to: run.to.min(end), ..run }).collect();
+            Ledger::resume(watermark, ledger.watermark_epoch(), finished)
+        };
+        // What was fetched and never came is gone, too.
+        let lost = partition.unfinished_from(end) + position.saturating_sub(next.max(end)).max(0).unsigned_abs();
+        Self::notice(out, Notice::LogCut { slot, committed: position, end, lost });
+        let offset = ledger.watermark().max(log.start);
+        self.start_over(slot, ledger, out);
+        out.others.push(Action::Start { slot, offset });
+    }
+
+    /// Another topic has taken the name of the one that was read.
+    pub(super) fn made_anew(&mut self, slot: Slot, topic_id: [u8; 16], log: LogRange, out: &mut Actions<R>) {
+        let reads = |partition: &&mut Partition<R>| matches!(partition.phase, Phase::Owned | Phase::Unplaced);
+        let Some(partition) = self.partition_mut(slot).filter(reads) else { return };
+        let was = partition.ledger.watermark();
+        partition.topic_id = Some(topic_id);
+        let held = std::mem::replace(&mut partition.phase, Phase::Owned) == Phase::Unplaced;
+        self.start_over(slot, Ledger::resume(log.start, -1, Vec::new()), out);
+        Self::notice(out, Notice::MadeAnew { slot, was });
+        if held {
+            Self::notice(out, Notice::Resumed { slot, why: HoldReason::OffsetMissing });
+        }
+        out.others.push(Action::Start { slot, offset: log.start });
+    }
+
+    /// Begins again in a log that is not the one that was read. What was read of the old one must not finish anything of
+    /// the new one (RULES 2): results of it carry sequences that the new ledger does not know.
+    fn start_over(&mut self, slot: Slot, ledger: Ledger, out: &mut Actions<R>) {
+        if let Some(partition) = self.partition_mut(slot) {
+            partition.start_over(ledger);
+            if partition.in_flight > 0 {
+                // What is left of the log runs again, and must not run beside itself.
+                out.others.push(Action::Abandon(slot));
+            }
+            self.topics.iter_mut().for_each(|topic| topic.forget(|work| work.ticket.slot == slot));
+            self.resting.retain(|Reverse(resting)| resting.work.ticket.slot != slot);
+            self.careful.forget(|gone| gone == slot);
+        }
     }
 
     /// Admits records in the order of their partition.
@@ -163,6 +243,7 @@ impl<R: Payload> Engine<R> {
     fn arrived_fresh(&mut self, slot: Slot, arrivals: Vec<Arrival<R>>) {
         let Some(Some(partition)) = self.partitions.get_mut(slot.index as usize) else { return };
         let Kind::Source(topic) = partition.kind else { return };
+        let mut suspected = Vec::new();
         let ready = &mut self.topics[topic.0 as usize];
         for arrival in arrivals {
             let sequence = match partition.ledger.receive(arrival.offset, arrival.leader_epoch) {
@@ -173,17 +254,24 @@ impl<R: Payload> Engine<R> {
                 }
                 Receipt::Repeated => continue,
             };
+            if let Some(suspects) = &mut partition.suspects {
+                suspects.receive(arrival.offset, arrival.leader_epoch);
+            }
             let ticket = Ticket { slot, sequence: partition.base + sequence };
             let (class, lane, record) = (Class::Fresh, arrival.lane, arrival.record);
             let work = Work { ticket, topic, class, tries: 0, lane, record, history: None };
             let startable = match &mut partition.lanes {
+                Some(_) if sabotaged(Saboteur::KeepsNoLanes) => Some(work),
                 Some(lanes) => lanes.enter(work.lane, work),
                 None => Some(work),
             };
-            if let Some(work) = startable {
-                ready.push(work);
+            match startable {
+                Some(work) if partition.suspects.is_some() => suspected.push(work),
+                Some(work) => ready.push(work),
+                None => {}
             }
         }
+        suspected.into_iter().for_each(|work| self.make_ready(work));
     }
 
     fn arrived_in_tier(&mut self, now: Timestamp, slot: Slot, arrivals: Vec<Arrival<R>>) {
@@ -193,7 +281,12 @@ impl<R: Payload> Engine<R> {
         let Some(partition) = self.partition_mut(slot) else { return };
         for arrival in arrivals {
             match partition.ledger.receive(arrival.offset, arrival.leader_epoch) {
-                Receipt::Admitted(sequence) => partition.in_hand.push_back((sequence, arrival)),
+                Receipt::Admitted(sequence) => {
+                    if let Some(suspects) = &mut partition.suspects {
+                        suspects.receive(arrival.offset, arrival.leader_epoch);
+                    }
+                    partition.in_hand.push_back((sequence, arrival));
+                }
                 Receipt::AlreadyFinished => partition.dirty = true,
                 Receipt::Repeated => {}
             }
@@ -210,6 +303,9 @@ impl<R: Payload> Engine<R> {
         out: &mut Actions<R>,
     ) {
         let history = match arrival.lineage.map(|lineage| *lineage) {
+            Some(Lineage::Known(history)) if sabotaged(Saboteur::ForgetsAttempts) => {
+                Box::new(History { attempts: 0, ..*history })
+            }
             Some(Lineage::Known(history)) => history,
             Some(Lineage::Unreadable(reason)) => return self.bury_unreadable(now, ticket, arrival.record, reason, out),
             None => {
@@ -217,9 +313,9 @@ impl<R: Payload> Engine<R> {
                 return self.bury_unreadable(now, ticket, arrival.record, reason, out);
             }
         };
-        let slot = ticket.slot;
+        let (slot, window) = (ticket.slot, window(self.config.memory, self.tier_partitions));
         let Some(partition) = self.partition_mut(slot) else { return };
-        if !partition.seen.insert(history.identity()) {
+        if !partition.seen.insert(history.identity(), window) && !sabotaged(Saboteur::RunsRepeats) {
             Self::notice(out, Notice::Repeated { slot, count: 1 });
             return self.complete(ticket, 0);
         }
@@ -245,7 +341,10 @@ impl<R: Payload> Engine<R> {
                 work.history = Some(history);
                 self.rest(now.after(delay), work);
             }
-            Arrive::Forward { target, history } => self.forward(now, &work, target, history, out),
+            Arrive::Forward { target, history } => {
+                Self::tell_hop(target, out);
+                self.forward(now, &work, target, history, out);
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //! 3. Nothing starts, and nothing is forwarded, while the lease is expired (RULES 17).
 //! 4. What waits is bounded: by room in the commit metadata, by memory, and by the length of the ready queues.
 
+mod careful;
 mod commit;
 mod config;
 mod departure;
@@ -28,6 +29,7 @@ use crate::{
     id::{CommitId, ForwardId, Slot, TopicIndex},
     naming::GroupNames,
     pace::Pace,
+    saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
 use forwarding::Pending;
@@ -48,6 +50,7 @@ pub struct Engine<R> {
     by_name: BTreeMap<Arc<str>, TopicIndex>,
     topics: Vec<Topic<R>>,
     partitions: Vec<Option<Partition<R>>>,
+    tier_partitions: usize,
     budget: Budget,
     clock: BrokerClock,
     pace: Pace,
@@ -57,7 +60,10 @@ pub struct Engine<R> {
     next_forward: u64,
     /// The soonest time at which a refused forward is sent again.
     resend_at: Timestamp,
+    /// No forward goes unanswered for too long before this time.
+    unanswered_at: Timestamp,
     commit: commit::Committing,
+    careful: careful::Careful<R>,
     finished_since_commit: usize,
     stop: departure::Stop,
     random: u64,
@@ -104,6 +110,7 @@ impl<R: Payload> Engine<R> {
             by_name,
             topics: config.topics.iter().map(Topic::new).collect(),
             partitions: Vec::new(),
+            tier_partitions: 0,
             budget: Budget::new(config.service_limit, &limits),
             clock: BrokerClock::new(),
             pace: commit::pace(&config),
@@ -112,7 +119,9 @@ impl<R: Payload> Engine<R> {
             forwards: BTreeMap::new(),
             next_forward: 0,
             resend_at: Timestamp::MAX,
+            unanswered_at: Timestamp::MAX,
             commit: commit::Committing::default(),
+            careful: careful::Careful::default(),
             finished_since_commit: 0,
             stop: departure::Stop::default(),
             random: config.seed,
@@ -123,6 +132,8 @@ impl<R: Payload> Engine<R> {
 
     /// Takes an event at a time of the process's clock. Times must not go back.
     pub fn handle(&mut self, now: Timestamp, event: Event<R>, out: &mut Actions<R>) {
+        // A process that stood still finds results of its own waiting before it finds out how long it stood.
+        self.check_lease(now, out);
         match event {
             Event::Offered(offers) => {
                 // A rebalance that had refused commits is over.
@@ -132,7 +143,10 @@ impl<R: Payload> Engine<R> {
             Event::Revoking { slots, lost } => self.revoking(now, &slots, lost, out),
             Event::Arrived(slot, arrivals) => self.arrived(now, slot, arrivals),
             Event::OutOfRange(slot, log) => self.out_of_range(slot, log, out),
-            Event::Finished(attempts) => {
+            Event::Cut { slot, position, end, log } => self.cut(slot, position, end, log, out),
+            Event::MadeAnew { slot, topic_id, log } => self.made_anew(slot, topic_id, log, out),
+            Event::Finished(mut attempts) => {
+                self.look_for_test(&mut attempts, out);
                 for attempt in attempts {
                     self.finished(now, attempt, out);
                 }
@@ -154,7 +168,9 @@ impl<R: Payload> Engine<R> {
         self.wake_rested(now, out);
         self.open_gates(now, out);
         self.resend(now, out);
+        self.block_unanswered(now, out);
         self.depart(now, out);
+        self.tread(now, out);
         self.dispatch(now, out);
         self.send_commit(now, out);
         self.next_wake(now)
@@ -188,19 +204,22 @@ impl<R: Payload> Engine<R> {
         let gates = self.partitions.iter().flatten().filter_map(|partition| self.gate_opens(partition));
         let departures = self.partitions.iter().flatten().filter_map(Self::departure_due);
         let holds = self.topics.iter().filter_map(|topic| topic.held_until(now));
-        let others = [resting, self.commit_due(now), self.last_commit_due(now), self.lease_ends()];
+        let commits = [self.commit_due(now), self.last_commit_due(now), self.lease_ends()];
+        let others = commits.into_iter().chain([resting, self.unanswered_due(), self.careful_due(now)]);
         // Without a lease nothing is sent, and its renewal is an event.
         let resend = Some(self.resend_at).filter(|&at| at != Timestamp::MAX && !self.commit.lease_expired());
-        let timers = others.into_iter().flatten().chain(gates).chain(departures).chain(holds).chain(resend);
+        let timers = others.flatten().chain(gates).chain(departures).chain(holds).chain(resend);
         timers.min()
     }
 
     fn partition(&self, slot: Slot) -> Option<&Partition<R>> {
-        self.partitions.get(slot.index as usize)?.as_ref().filter(|partition| partition.slot == slot)
+        let any = sabotaged(Saboteur::AcceptsOldGenerations);
+        self.partitions.get(slot.index as usize)?.as_ref().filter(|partition| partition.slot == slot || any)
     }
 
     fn partition_mut(&mut self, slot: Slot) -> Option<&mut Partition<R>> {
-        self.partitions.get_mut(slot.index as usize)?.as_mut().filter(|partition| partition.slot == slot)
+        let any = sabotaged(Saboteur::AcceptsOldGenerations);
+        self.partitions.get_mut(slot.index as usize)?.as_mut().filter(|partition| partition.slot == slot || any)
     }
 
     /// The next number of a sequence that the seed fixes (SplitMix64, Steele, Lea and Flood 2014).

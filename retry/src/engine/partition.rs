@@ -9,7 +9,9 @@ use crate::{
     event::{Arrival, Work},
     id::{CommitId, Slot, Ticket, TopicIndex},
     lane::Lanes,
-    ledger::Ledger,
+    ledger::{FinishedRun, Ledger},
+    snapshot,
+    suspects::Suspects,
     time::Timestamp,
 };
 use hashbrown::HashSet;
@@ -82,11 +84,11 @@ pub(super) struct Partition<R> {
     pub(super) dirty: bool,
     /// When it was assigned, or last part of a commit that was sent.
     pub(super) said: Timestamp,
-    /// The watermark of the last accepted commit.
-    pub(super) committed: i64,
     /// Up to where a tier's log was trimmed, and when.
     pub(super) trimmed: (i64, Timestamp),
     pub(super) metadata_full: bool,
+    /// What may have taken a process down; nearly always none.
+    pub(super) suspects: Option<Box<Suspects>>,
     /// Forwards seen in this tier, to recognise repeated ones.
     pub(super) seen: Recent,
 }
@@ -95,6 +97,17 @@ impl<R> Partition<R> {
     /// Whether new work of this partition may start.
     pub(super) fn may_start(&self) -> bool {
         self.phase == Phase::Owned && self.refused == 0
+    }
+
+    /// Whether the record was shown as started, where that must be before it starts.
+    pub(super) fn is_shown(&self, ticket: Ticket) -> bool {
+        self.suspects.as_ref().is_none_or(|suspects| suspects.may_start(ticket.sequence))
+    }
+
+    /// Bytes of commit metadata for what is finished, of so many in all.
+    pub(super) fn metadata_room(&self, limit: usize) -> usize {
+        let Some(suspects) = &self.suspects else { return limit };
+        limit.saturating_sub(snapshot::suspicion_bytes(&suspects.all(), self.ledger.watermark()))
     }
 
     /// Whether every result that is waited for is in.
@@ -112,22 +125,30 @@ impl<R> Partition<R> {
         ticket.sequence.checked_sub(self.base).is_some_and(|sequence| self.ledger.finish(sequence))
     }
 
-    /// Begins again at an offset of a log that is not the one that was read so far.
-    pub(super) fn start_over(&mut self, offset: i64) {
+    /// How many records at or beyond an offset were received and are not finished; holes of the log count as finished.
+    pub(super) fn unfinished_from(&self, offset: i64) -> u64 {
+        let from = offset.max(self.ledger.watermark());
+        let finished = |run: FinishedRun| (run.to - run.from.max(from)).max(0);
+        let received = (self.ledger.next() - from).max(0);
+        (received - self.ledger.finished_runs().map(finished).sum::<i64>()).max(0).unsigned_abs()
+    }
+
+    /// Begins again in a log that is not, or not wholly, the one that was read so far.
+    pub(super) fn start_over(&mut self, ledger: Ledger) {
         self.forget_waiting();
         self.base += 1 << 40;
         self.started = self.base;
-        self.ledger = Ledger::resume(offset, -1, Vec::new());
+        self.ledger = ledger;
+        self.suspects = None;
         // What was seen of the old log and not finished stands for its only copy in the new one.
         self.seen = Recent::default();
         self.dirty = true;
     }
 
-    /// Everything below this offset may have been started.
+    /// Everything below this offset may have been started: it is that of the first record that was not. The last one
+    /// that was is no measure, since it may have ended before others.
     pub(super) fn started_below(&self) -> i64 {
-        let last = self.started.checked_sub(self.base + 1);
-        let offset = last.and_then(|last| self.ledger.offset(last));
-        offset.map_or(self.ledger.watermark(), |offset| offset + 1)
+        self.ledger.unfinished_from(self.started.saturating_sub(self.base))
     }
 
     /// Drops everything that waits and was not started.
@@ -140,10 +161,23 @@ impl<R> Partition<R> {
     }
 }
 
-/// How many forwards of a tier are remembered, so that a repeated one is recognised (RULES 16).
-const REMEMBERED: usize = 65_536;
+/// How many forwards of a tier are remembered at most, so that a repeated one is recognised (RULES 16): as many as a
+/// hash table of 65,536 places takes.
+const MOST_REMEMBERED: usize = 57_344;
 
-/// The identities seen last, in a window of fixed size.
+/// And at least, however short memory is.
+const LEAST_REMEMBERED: usize = 1_000;
+
+/// What one costs, in bytes.
+const REMEMBERED_BYTES: usize = 24;
+
+/// How many forwards each of so many tier partitions may remember: together an eighth of the memory for records.
+pub(super) fn window(memory: usize, tier_partitions: usize) -> usize {
+    let fair = memory / 8 / REMEMBERED_BYTES / tier_partitions.max(1);
+    fair.clamp(LEAST_REMEMBERED, MOST_REMEMBERED)
+}
+
+/// The identities seen last.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     order: VecDeque<u64>,
@@ -151,16 +185,40 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Whether this identity is new; it is remembered then.
-    pub(super) fn insert(&mut self, identity: u64) -> bool {
-        if !self.known.insert(identity) {
+    /// Whether this identity is new; it is remembered then, and of all only the last so many.
+    pub(super) fn insert(&mut self, identity: u64, window: usize) -> bool {
+        if self.known.contains(&identity) {
             return false;
         }
-        self.order.push_back(identity);
-        let oldest = if self.order.len() > REMEMBERED { self.order.pop_front() } else { None };
-        if let Some(oldest) = oldest {
+        // First, so that neither of the two grows beyond the window.
+        while self.order.len() >= window {
+            let Some(oldest) = self.order.pop_front() else { break };
             self.known.remove(&oldest);
         }
+        self.known.insert(identity);
+        self.order.push_back(identity);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeat_is_known_within_the_window_and_forgotten_beyond() {
+        let mut seen = Recent::default();
+        assert!((0..10).all(|identity| seen.insert(identity, 8)));
+        assert!((2..10).all(|identity| !seen.insert(identity, 8)), "the last eight are known");
+        assert!(seen.insert(0, 8), "what is older is not");
+        assert!(seen.insert(10, 2) && !seen.insert(10, 2));
+        assert_eq!((seen.order.len(), seen.known.len()), (2, 2), "a smaller window forgets at once");
+    }
+
+    #[test]
+    fn windows_share_an_eighth_of_the_memory() {
+        assert_eq!(window(64 << 20, 1), MOST_REMEMBERED);
+        assert_eq!(window(64 << 20, 36), 9_709);
+        assert_eq!(window(1 << 20, 36), LEAST_REMEMBERED);
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     order::{Order, RetryPolicy},
     outcome::Outcome,
     planner::{self, Attempted, Plan},
+    saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
 
@@ -32,14 +33,17 @@ impl<R: Payload> Engine<R> {
                 self.give_back(work.topic, work.class);
                 if let Some(partition) = self.partition_mut(work.ticket.slot) {
                     partition.in_flight -= 1;
-                    if partition.phase == Phase::Owned {
+                    // The log may have been cut since, and then the record is read again.
+                    if partition.phase == Phase::Owned && partition.offset(work.ticket).is_some() {
                         self.make_ready(*work);
                     }
                 }
             }
             Finished::Other(report) => {
                 let (work, outcome) = *report;
-                self.give_back(work.topic, work.class);
+                if !sabotaged(Saboteur::LeaksBudget) {
+                    self.give_back(work.topic, work.class);
+                }
                 let failed = matches!(outcome, Outcome::Retry(_) | Outcome::RetryAfter(..));
                 self.topics[work.topic.0 as usize].count(failed);
                 if let Some(partition) = self.partition_mut(work.ticket.slot) {
@@ -52,6 +56,10 @@ impl<R: Payload> Engine<R> {
 
     /// Plans what an outcome leads to, and does it.
     pub(super) fn settle(&mut self, now: Timestamp, work: Work<R>, outcome: Outcome, out: &mut Actions<R>) {
+        // A result from a log that is gone: what is left of that log is read again.
+        if self.partition(work.ticket.slot).is_none_or(|partition| partition.offset(work.ticket).is_none()) {
+            return;
+        }
         let Some(origin) = self.origin(&work) else { return };
         let random = self.next_random();
         let topic = self.topics.get(work.topic.0 as usize);
@@ -85,6 +93,12 @@ impl<R: Payload> Engine<R> {
             }
             Plan::InPlace(delay) => {
                 work.tries += 1;
+                if sabotaged(Saboteur::OvertakesInPlace) {
+                    let lanes = self.partition_mut(work.ticket.slot).and_then(|partition| partition.lanes.as_mut());
+                    if let Some(next) = lanes.and_then(|lanes| lanes.leave(work.lane)) {
+                        self.make_ready(next);
+                    }
+                }
                 self.rest(now.after(delay), work);
             }
             Plan::Rest { delay, history } => {
@@ -99,7 +113,12 @@ impl<R: Payload> Engine<R> {
                 }
                 self.rest(now.after(delay), work);
             }
-            Plan::Forward { target, history } => self.forward(now, &work, target, history, out),
+            Plan::Forward { target, history } => {
+                if work.topic == UNHANDLED {
+                    Self::tell_hop(target, out);
+                }
+                self.forward(now, &work, target, history, out);
+            }
         }
     }
 
@@ -114,6 +133,13 @@ impl<R: Payload> Engine<R> {
         self.finished_since_commit += 1;
         if let Some(next) = next {
             self.make_ready(next);
+        }
+    }
+
+    /// Tells of a forward to a tier that no attempt asked for.
+    pub(super) fn tell_hop(target: Target, out: &mut Actions<R>) {
+        if let Target::Tier(tier) = target {
+            Self::notice(out, Notice::Hopped { tier });
         }
     }
 

@@ -54,6 +54,16 @@ impl<R> Topic<R> {
         self.queues[class as usize].pop_front()
     }
 
+    /// Takes ready work out of turn: it holds no slot before [`Topic::begin`].
+    pub(super) fn draft(&mut self) -> Option<Work<R>> {
+        self.queues.iter_mut().find_map(VecDeque::pop_front)
+    }
+
+    /// Work that was taken out of turn starts.
+    pub(super) fn begin(&mut self, class: Class) {
+        self.shares.begin(class);
+    }
+
     /// An attempt of this class ended, or did not start after all.
     pub(super) fn give_back(&mut self, class: Class) {
         self.shares.give_back(class);

@@ -1,26 +1,37 @@
 //! The name by which a repeated forward is recognised.
 
-use super::History;
+use super::{History, SourceTime};
+use crate::time::Timestamp;
 
 impl History {
     /// Recognises a repeated forward: equal for two writes of the same forward of the same record, and different
     /// for two forwards of it, since each adds to [`hop`](Self::hop), `attempts`, `crashes` or `redrives`.
     ///
-    /// Not part of it is what differs between two runs of the same attempt: times and texts. Owners of different
+    /// The record's own timestamp is part of it: where a log was cut, or a topic made anew, another record stands at
+    /// the same place, and its first forward must not pass for a repeat of the other's (RULES 2). Not part of it is what
+    /// differs between two runs of the same attempt: the times and texts of failures. Owners of different
     /// builds must agree, so the algorithm is frozen with [`VERSION`](super::VERSION): FNV-1a of 64 bits (offset
     /// basis `cbf29ce484222325`, prime `100000001b3`) over these fields, then `h ^= h >> 33; h *= ff51afd7ed558ccd;
     /// h ^= h >> 33; h *= c4ceb9fe1a85ec53; h ^= h >> 33` (MurmurHash3's finalizer, so that every bit serves a hash
     /// table). Numbers are little-endian; a text is its length in bytes as `u64`, then its UTF-8; an absent text is
     /// a length of `u64::MAX`:
     ///
-    /// topic (text), partition (`i32`), offset (`i64`), attempts, crashes, hop, redrives (`u32` each), operation,
-    /// replay (text or absent, as the headers carry them).
+    /// topic (text), partition (`i32`), offset (`i64`), kind of the timestamp (`u32`: 0 none, 1 create, 2 append) and
+    /// its milliseconds since 1970 (`i64`; 0 for none), attempts, crashes, hop, redrives (`u32` each), operation, replay
+    /// (text or absent, as the headers carry them).
     #[must_use]
     pub fn identity(&self) -> u64 {
         let mut hash = Fnv::default();
         hash.text(Some(&self.origin.topic));
         hash.bytes(&self.origin.partition.to_le_bytes());
         hash.bytes(&self.origin.offset.to_le_bytes());
+        let kind: u32 = match self.time {
+            SourceTime::None => 0,
+            SourceTime::Create(_) => 1,
+            SourceTime::Append(_) => 2,
+        };
+        hash.bytes(&kind.to_le_bytes());
+        hash.bytes(&self.time.timestamp().map_or(0, Timestamp::as_millis).to_le_bytes());
         for count in [self.attempts, self.crashes, self.hop, self.redrives] {
             hash.bytes(&count.to_le_bytes());
         }

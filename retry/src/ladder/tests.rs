@@ -162,3 +162,17 @@ proptest! {
         prop_assert!(mended.is_ok_and(|mended| mended.warnings().is_empty()));
     }
 }
+
+#[test]
+fn the_next_wait_begins_a_block_of_hops_and_the_last_number_stays() {
+    let begins = [0, 1, MAX_HOPS - 1, MAX_HOPS, MAX_HOPS + 1, u32::MAX].map(new_wait);
+    assert_eq!(begins, [0, MAX_HOPS, MAX_HOPS, MAX_HOPS, 2 * MAX_HOPS, u32::MAX]);
+}
+
+#[test]
+fn no_tier_is_offered_that_is_there() {
+    let seconds = Duration::from_secs;
+    // From 10 s on, the 120 s of the next tier are just within the ratio.
+    let warnings = Ladder::new([1, 120].map(seconds)).unwrap().warnings();
+    assert_eq!(warnings, [Gap { below: seconds(1), above: seconds(120), offered: vec![seconds(10)] }]);
+}

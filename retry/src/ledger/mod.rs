@@ -224,6 +224,22 @@ impl Ledger {
         self.block(sequence).filter(|block| !block.is_finished(sequence)).map(|block| block.offset(sequence))
     }
 
+    /// The offset of the first unfinished record from this sequence on, or [`Ledger::next`] if there is none.
+    #[must_use]
+    pub fn unfinished_from(&self, sequence: u64) -> i64 {
+        let mut from = sequence.max(self.head);
+        while from < self.tail {
+            if let Some(block) = self.block(from)
+                && let Some(found) = block.next_unfinished(from)
+            {
+                // Places that nobody has taken yet count as unfinished.
+                return if found < self.tail { block.offset(found) } else { self.next };
+            }
+            from = (from | MASK) + 1;
+        }
+        self.next
+    }
+
     /// The lowest unfinished offset, or [`Ledger::next`] if there is none: what may be committed.
     #[must_use]
     pub fn watermark(&self) -> i64 {
@@ -238,6 +254,24 @@ impl Ledger {
     #[must_use]
     pub fn watermark_epoch(&self) -> i32 {
         self.epochs.below(self.watermark())
+    }
+
+    /// Leader epoch of the last record received at or below an offset that is not below the watermark.
+    #[must_use]
+    pub fn epoch_of(&self, offset: i64) -> i32 {
+        self.epochs.below(offset.saturating_add(1))
+    }
+
+    /// What lies above the first `count` unfinished records: one past the sequence and the offset of the last of them,
+    /// or, if there are not more, of everything received.
+    #[must_use]
+    pub fn beyond_unfinished(&self, count: usize) -> (u64, i64) {
+        let mut unfinished = runs::UnfinishedRecords::new(self).skip(count.saturating_sub(1));
+        let last = unfinished.next();
+        match (last, unfinished.next()) {
+            (Some(last), Some(_)) => (last.sequence + 1, last.offset + 1),
+            _ => (self.tail, self.next),
+        }
     }
 
     /// One past the highest offset received, or the position resumed from.

@@ -1,7 +1,10 @@
 //! What earlier owners finished and this one has not reached yet.
 
 use super::FinishedRun;
-use crate::snapshot::room;
+use crate::{
+    saboteur::{Saboteur, sabotaged},
+    snapshot::room,
+};
 use std::collections::VecDeque;
 
 /// Runs at or beyond the next offset, in order. Records come in order too, so the first run is all that a record can
@@ -66,7 +69,7 @@ impl Restored {
             if run.from > offset {
                 return false;
             }
-            let agrees = run.leader_epoch == leader_epoch;
+            let agrees = run.leader_epoch == leader_epoch || sabotaged(Saboteur::SkipsByOffsetAlone);
             if !agrees || run.to == offset + 1 {
                 self.forget_first();
             }
@@ -77,6 +80,9 @@ impl Restored {
 
     /// Forgets runs of earlier epochs: epochs never fall along a log, so no record will agree with them.
     pub(super) fn reached_epoch(&mut self, leader_epoch: i32) {
+        if sabotaged(Saboteur::SkipsByOffsetAlone) {
+            return;
+        }
         while self.runs.front().is_some_and(|ahead| ahead.run.leader_epoch < leader_epoch) {
             self.forget_first();
         }

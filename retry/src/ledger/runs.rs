@@ -7,9 +7,15 @@ use super::{
 
 /// Unfinished records in order, found word by word; blocks without any cost one step.
 #[derive(Clone, Debug)]
-struct UnfinishedRecords<'a> {
+pub(super) struct UnfinishedRecords<'a> {
     ledger: &'a Ledger,
     sequence: u64,
+}
+
+impl<'a> UnfinishedRecords<'a> {
+    pub(super) fn new(ledger: &'a Ledger) -> Self {
+        Self { ledger, sequence: ledger.head }
+    }
 }
 
 impl Iterator for UnfinishedRecords<'_> {
@@ -44,7 +50,7 @@ pub(super) struct FinishedRuns<'a> {
 
 impl<'a> FinishedRuns<'a> {
     pub(super) fn new(ledger: &'a Ledger) -> Self {
-        let mut unfinished = UnfinishedRecords { ledger, sequence: ledger.head };
+        let mut unfinished = UnfinishedRecords::new(ledger);
         let before = unfinished.next();
         Self { ledger, unfinished, before, stretch: (0, 0), epoch: 0, restored: 0 }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{backoff::Backoff, schedule::Schedule};
+use crate::schedule::Schedule;
 use OnExhausted::{Dead, Hold, Overtake};
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -181,6 +181,22 @@ fn a_dead_letter_says_why() {
 }
 
 #[test]
+fn a_dead_letter_that_was_brought_back_says_nothing_of_its_death_while_it_waits() {
+    let letter = History { cause: Some(Cause::Refused), attempts: 2, hop: 1, ..blank() };
+    let (_, retried) = forwarded(planned(Some(&letter), 2, failed(), Order::Unordered));
+    let (_, snoozed) = forwarded(planned(Some(&letter), 2, Outcome::Snooze(seconds(60)), Order::Unordered));
+    let (_, unhandled) = forwarded(unhandled(&letter, at(100), &Ladder::default()));
+    let due = History { due: Some(at(9_000)), ..letter };
+    let Arrive::Forward { history: hopped, .. } = arrival(&due, at(100), &Ladder::default()) else { panic!() };
+    for history in [retried, snoozed, unhandled, *hopped] {
+        assert_eq!(history.cause, None, "{history:?}");
+    }
+    let (_, buried) =
+        forwarded(planned(Some(&due), 2, Outcome::Dead(Cause::Refused, Reason::new("no", "no")), Order::Unordered));
+    assert_eq!(buried.cause, Some(Cause::Refused));
+}
+
+#[test]
 fn after_the_gate_a_record_runs_rests_or_hops() {
     let ladder = Ladder::default();
     let waiting = |due: Option<Timestamp>| History { due, hop: 1, attempts: 1, ..blank() };
@@ -239,6 +255,42 @@ fn a_record_that_nobody_handles_goes_round_for_a_day_in_few_rounds() {
     assert_eq!(buried.error.as_deref(), Some("nobody handles orders here, since 1970-01-03T00:00:00.000Z"));
     assert!((86_400..86_400 + 60).contains(&now.since(begin).as_secs()), "{:?}", now.since(begin));
     assert!(rounds[..3] == [60, 60, 60] && rounds.len() < 120, "{} rounds: {rounds:?}", rounds.len());
+}
+
+#[test]
+fn the_rounds_of_what_nobody_handles_are_a_quarter_of_the_time_gone_and_end_with_the_day() {
+    let ladder = Ladder::new([5, 30, 300, 3_600, 21_600].map(seconds)).unwrap();
+    let history = History { error_kind: Some(UNHANDLED.into()), due: Some(at(0)), ..blank() };
+    for (elapsed, tier) in [
+        (0, 30),
+        (1_199, 30),
+        (1_200, 300),
+        (14_399, 300),
+        (14_400, 3_600),
+        (64_829, 3_600),
+        // The rest of the day, and half a minute, is shorter than six hours from here on.
+        (82_830, 3_600),
+        (82_831, 300),
+        (86_399, 30),
+    ] {
+        let (target, _) = forwarded(unhandled(&history, at(elapsed), &ladder));
+        assert_eq!(target, Target::Tier(seconds(tier)), "after {elapsed} s");
+    }
+}
+
+#[test]
+fn what_is_due_within_the_shortest_tier_rests_and_what_is_due_in_just_as_long_hops() {
+    let ladder = Ladder::default();
+    let due = |due| History { due: Some(due), hop: 3, ..blank() };
+    assert_eq!(arrival(&due(at(105).shifted(-1)), at(100), &ladder), Arrive::Rest(Duration::from_millis(4_999)));
+    let Arrive::Forward { target, history } = arrival(&due(at(105)), at(100), &ladder) else { panic!("no hop") };
+    assert_eq!((target, history.hop), (Target::Tier(seconds(5)), 4));
+    // The last hop of a wait goes up, whatever number it has.
+    for hop in [7, 15] {
+        let history = History { hop, ..due(at(120)) };
+        let Arrive::Forward { target, .. } = arrival(&history, at(100), &ladder) else { panic!("no hop") };
+        assert_eq!(target, Target::Tier(seconds(60)));
+    }
 }
 
 #[test]
@@ -312,7 +364,7 @@ fn life() -> impl Strategy<Value = Life> {
     (proptest::collection::vec(answer(), 0..12), late, schedule, tiers, 2_000u64..9_000, 0u16..3, order).prop_map(
         |(answers, late, schedule, tiers, longest, in_place, order)| {
             let schedule = Schedule::delays(schedule.into_iter().map(seconds));
-            let policy = RetryPolicy { schedule, in_place, backoff: Backoff::default() };
+            let policy = RetryPolicy { schedule, in_place, ..RetryPolicy::default() };
             let ladder = Ladder::new(tiers.into_iter().chain([longest]).map(seconds)).unwrap();
             Life { answers, late, policy, ladder, order }
         },

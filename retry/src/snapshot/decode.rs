@@ -3,8 +3,9 @@
 //! No loop runs longer than the text has bits, and a run takes two of them at least: 4 KiB give 12,244 runs at most.
 
 use super::{
-    Departure, FinishedRun, LEAD, LEAD_NOTHING, LEAD_RUNS, LIMIT, Snapshot, SnapshotError, Subject, VERSION,
+    Departure, FinishedRun, LEAD, LIMIT, Parts, Snapshot, SnapshotError, Subject, Suspicion, VERSION,
     bits::BitReader,
+    changed,
     checksum::checksum,
     layout::{COUNT_WIDTH, LENGTH_WIDTH},
     text,
@@ -23,15 +24,13 @@ pub fn decode(metadata: &[u8], subject: &Subject<'_>) -> Result<Option<Snapshot>
         newer => return Err(SnapshotError::TooNew(newer)),
     }
     let (lead, rest) = metadata.split_at_checked(LEAD).ok_or(SnapshotError::Damaged)?;
-    if metadata.len() > LIMIT || (lead != LEAD_NOTHING.as_bytes() && lead != LEAD_RUNS.as_bytes()) {
-        return Err(SnapshotError::Damaged);
-    }
+    let parts = Parts::of(lead).filter(|_| metadata.len() <= LIMIT).ok_or(SnapshotError::Damaged)?;
     let bytes = text::read(rest).ok_or(SnapshotError::Damaged)?;
     let (body, sum) = bytes.split_last_chunk().ok_or(SnapshotError::Damaged)?;
     if checksum(subject, lead, body) != u64::from_be_bytes(*sum) {
         return Err(SnapshotError::Unbound);
     }
-    read(body, lead == LEAD_RUNS.as_bytes(), subject.offset).map(Some).ok_or(SnapshotError::Damaged)
+    read(body, parts, subject.offset).map(Some).ok_or(SnapshotError::Damaged)
 }
 
 /// The version of a snapshot: `r`, a number from 1 on without leading zeros, and a small letter.
@@ -45,16 +44,17 @@ fn version(metadata: &[u8]) -> Option<u32> {
 }
 
 /// Reads a body whose checksum is right. It is checked all the same: a mistake of a writer must not skip a record.
-pub(super) fn read(body: &[u8], has_runs: bool, offset: i64) -> Option<Snapshot> {
+pub(super) fn read(body: &[u8], parts: Parts, offset: i64) -> Option<Snapshot> {
     let mut bits = BitReader::new(body);
     let departure = if bits.flag()? { Departure::LeftWell } else { Departure::StillHere };
     let started_below = offset.checked_add_unsigned(bits.number()?)?;
     let mut finished = Vec::new();
-    if has_runs {
+    if parts.runs {
         let epochs = read_epochs(&mut bits)?;
         finished = Runs { offset, at: 0, epochs: &epochs, runs: Vec::new() }.read(&mut bits)?;
     }
-    bits.is_spent().then_some(Snapshot { departure, started_below, finished })
+    let suspicion = if parts.suspicion { Suspicion::read(offset, &mut bits)? } else { Suspicion::default() };
+    bits.is_spent().then_some(Snapshot { departure, started_below, finished, suspicion })
 }
 
 /// Positions from which on an epoch holds.
@@ -68,11 +68,6 @@ fn read_epochs(bits: &mut BitReader<'_>) -> Option<Vec<(u64, i32)>> {
         epochs.push((at, epoch));
     }
     Some(epochs)
-}
-
-fn changed(epoch: i32, change: u64) -> Option<i32> {
-    let difference = (change >> 1) as i64 ^ -((change & 1) as i64);
-    i32::try_from(i64::from(epoch).checked_add(difference)?).ok()
 }
 
 /// Reads elements and splits what they hold where the epoch changes.

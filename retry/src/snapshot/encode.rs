@@ -1,8 +1,9 @@
 //! From a ledger to commit metadata.
 
 use super::{
-    Departure, Encoded, FinishedRun, LEAD, LEAD_NOTHING, LEAD_RUNS, LIMIT, Subject,
+    Departure, Encoded, FinishedRun, LEAD, LIMIT, Parts, Subject, Suspicion,
     bits::{BitWriter, number_bits},
+    change,
     checksum::checksum,
     layout::{self, Layout, Span},
     room, text,
@@ -20,10 +21,28 @@ pub fn encode(
     subject: &Subject<'_>,
     limit: usize,
 ) -> Encoded {
+    encode_suspecting(&Suspicion::default(), departure, started_below, finished, subject, limit)
+}
+
+/// The same, with what is known of records under suspicion. That has half of the room at most: of too many marks the
+/// last ones that only wait are left out. It goes before what is finished: a finished record that is left out is done
+/// again, a mark that is left out may cost a process.
+pub fn encode_suspecting(
+    suspicion: &Suspicion,
+    departure: Departure,
+    started_below: i64,
+    finished: impl IntoIterator<Item = FinishedRun>,
+    subject: &Subject<'_>,
+    limit: usize,
+) -> Encoded {
     let started = started_below.saturating_sub(subject.offset).max(0) as u64;
     let capacity = room::capacity(limit);
     let set = FinishedSet::gather(finished, subject.offset, capacity);
-    let head = layout::FIXED + number_bits(started);
+    let suspicion = Some(suspicion).filter(|suspicion| !suspicion.is_empty());
+    let suspicion = suspicion.map(|suspicion| suspicion.within(subject.offset, capacity / 2));
+    let suspicion = suspicion.filter(|suspicion| suspicion.bits(subject.offset) <= capacity / 2);
+    let told = suspicion.as_ref().map_or(0, |suspicion| suspicion.bits(subject.offset));
+    let head = layout::FIXED + number_bits(started) + told;
     let layout = Layout::cheapest(&set.spans, capacity.saturating_sub(head));
 
     let mut bits = BitWriter::default();
@@ -34,8 +53,11 @@ pub fn encode(
         set.write_epochs(set.spans[covered - 1].to, &mut bits);
         layout.write(&set.spans, &mut bits);
     }
-    let lead = if covered > 0 { LEAD_RUNS } else { LEAD_NOTHING };
-    let text = seal(lead, bits.finish(), subject);
+    if let Some(suspicion) = &suspicion {
+        suspicion.write(subject.offset, &mut bits);
+    }
+    let parts = Parts { runs: covered > 0, suspicion: suspicion.is_some() };
+    let text = seal(parts.lead(), bits.finish(), subject);
     if text.len() > limit.min(LIMIT) {
         return Encoded { text: String::new(), complete: false };
     }
@@ -120,10 +142,4 @@ impl FinishedSet {
             bits.number(change(before.epoch, mark.epoch));
         }
     }
-}
-
-/// A difference as a number that is small for small differences of either sign.
-fn change(from: i32, to: i32) -> u64 {
-    let difference = i64::from(to) - i64::from(from);
-    ((difference << 1) ^ (difference >> 63)) as u64
 }

@@ -27,6 +27,16 @@
 //! | run | `0`, number: a hole of one offset, then a run of that number + 1 |
 //! | hole and run | `10`, number, number: a hole of the first + 2, then a run of the second + 1 |
 //! | bitmap | `11`, 15 bits for its length, and a bit for each offset: set if finished |
+//! | *the letter is `s` for `n`, or `t` for `r`:* | *behind all of that, records under suspicion (RULES 8)* |
+//! | owners that vanished unexplained | number |
+//! | a record of another partition is tested | 1 |
+//! | when the last one vanished | number: seconds since 1970 |
+//! | marks | number of them, at most 64; each all that follows |
+//! | offset | number: distance from the mark before it, or from the committed offset |
+//! | leader epoch | change from that of the mark before it, or from 0 |
+//! | stage | 2: waits, alone, in company, first |
+//! | condemned, witnessed | 1 each |
+//! | runs | number of them, at most 16; each a number (seconds since the run before it, or 1970) and 1: set if it lasted |
 //!
 //! Elements follow each other without a break, and the first begins at the offset *before* the committed one (so a
 //! hole is never empty, also where the committed offset itself is finished); distances of epoch changes count from
@@ -61,13 +71,15 @@ mod encode;
 mod layout;
 pub(crate) mod room;
 mod run;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use decode::decode;
-pub use encode::encode;
+pub use encode::{encode, encode_suspecting};
 pub use run::FinishedRun;
+pub use suspicion::{MAX_MARKS, MAX_RUNS, Mark, Run, Stage, Suspicion};
 
 /// Longest metadata that is written or read, in bytes: a broker's default (`offset.metadata.max.bytes`).
 pub const LIMIT: usize = 4096;
@@ -77,9 +89,52 @@ const VERSION: u32 = 1;
 
 const LEAD_NOTHING: &str = "r1n";
 const LEAD_RUNS: &str = "r1r";
+const LEAD_SUSPICION: &str = "r1s";
+const LEAD_BOTH: &str = "r1t";
 
-/// Length of either lead.
+/// Length of each lead.
 const LEAD: usize = 3;
+
+/// Which parts a text has, told by its lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts {
+    runs: bool,
+    suspicion: bool,
+}
+
+impl Parts {
+    const fn lead(self) -> &'static str {
+        match (self.runs, self.suspicion) {
+            (false, false) => LEAD_NOTHING,
+            (true, false) => LEAD_RUNS,
+            (false, true) => LEAD_SUSPICION,
+            (true, true) => LEAD_BOTH,
+        }
+    }
+
+    fn of(lead: &[u8]) -> Option<Self> {
+        let all = [(false, false), (true, false), (false, true), (true, true)];
+        let mut all = all.into_iter().map(|(runs, suspicion)| Self { runs, suspicion });
+        all.find(|parts| parts.lead().as_bytes() == lead)
+    }
+}
+
+/// A difference as a number that is small for small differences of either sign.
+fn change(from: i32, to: i32) -> u64 {
+    let difference = i64::from(to) - i64::from(from);
+    ((difference << 1) ^ (difference >> 63)) as u64
+}
+
+/// What [`change`] wrote.
+fn changed(from: i32, change: u64) -> Option<i32> {
+    let difference = (change >> 1) as i64 ^ -((change & 1) as i64);
+    i32::try_from(i64::from(from).checked_add(difference)?).ok()
+}
+
+/// Most bytes of text that a suspicion takes beside this offset, one more mark included: what admission sets aside.
+pub(crate) fn suspicion_bytes(suspicion: &Suspicion, offset: i64) -> usize {
+    (suspicion.bits(offset) + room::MARK).div_ceil(6) as usize
+}
 
 /// What a snapshot belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +169,8 @@ pub struct Snapshot {
     pub started_below: i64,
     /// What is finished: in order, disjoint, at or above the committed offset. Neighbours differ in their epoch.
     pub finished: Vec<FinishedRun>,
+    /// What is known of records that may take the process down.
+    pub suspicion: Suspicion,
 }
 
 /// Commit metadata.

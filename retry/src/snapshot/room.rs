@@ -22,6 +22,9 @@ pub(crate) const RECORD: u64 = 1 + WIDE;
 /// A change of the leader epoch: where, and by how much (34 bits at most).
 pub(crate) const EPOCH: u64 = NUMBER + 48;
 
+/// What to set aside for one more mark of a record under suspicion: where and which, what it does, and its runs.
+pub(crate) const MARK: u64 = NUMBER + 48 + 4 + 8 + 2 * (NUMBER + 1);
+
 /// What always stands before the elements, the bits that fill the last byte, and the head of one bitmap.
 pub(crate) const FIXED: u64 = layout::FIXED + NUMBER + 48 + 20 + 8 + layout::BITMAP;
 
@@ -79,4 +82,23 @@ pub(crate) fn behind(runs: &[FinishedRun]) -> Vec<u64> {
 
 fn distance(from: i64, to: i64) -> u64 {
     to.saturating_sub(from).max(0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Worked out by hand: dearer would leave room unused, cheaper would be no upper bound.
+    #[test]
+    fn pairs_are_charged_for_their_groups_of_three_bits() {
+        // One group for each of two numbers, and one more for the one of them that may be eight or above.
+        assert_eq!(
+            [(2, 7), (2, 10), (2, 63), (2, 64), (1, 0)].map(|(count, sum)| numbers(count, sum)),
+            [8, 12, 16, 20, 4]
+        );
+        // A bit for each hole, the runs, and the holes that are longer than one at five bits an offset at most.
+        assert_eq!(sparse(1, 1, 1), 1 + 4);
+        assert_eq!(sparse(2, 3, 20), 2 + 5 + 16);
+        assert_eq!(sparse(2, 10, 20), 2 + (2 + 12) + 16);
+    }
 }

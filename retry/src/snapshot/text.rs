@@ -72,13 +72,14 @@ mod tests {
             [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("foobar", "Zm9vYmFy")]
         {
             assert_eq!(written(bytes.as_bytes()), text);
+            assert_eq!(read(text.as_bytes()).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(written(&[0xfb, 0xff]), "-_8");
     }
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in ["Z", "Zh", "Zm9", "Zg==", "Zm+v", "Zm/v", "Zm 8", "Zm9vY"] {
+        for text in ["A", "Zm9vA", "Z", "Zh", "Zm9", "Zg==", "Zm+v", "Zm/v", "Zm 8", "Zm9vY"] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
     }

@@ -6,15 +6,17 @@
 use super::{
     context::Client,
     ffi::{self, OffsetList, Refusal},
+    pasts::{Pasts, TopicId},
     ready::Bell,
     rebalance::Partition,
 };
+use rdkafka::consumer::Consumer;
 use retrial_core::{
-    event::{Committed, LogRange},
+    event::{Committed, LogRange, Past},
     id::Slot,
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io,
     sync::{
         Arc,
@@ -26,16 +28,17 @@ use std::{
 
 /// How long one question may take. After that it failed, and is asked again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long brokers may take to say who leads a topic's partitions. Other questions wait behind this one.
+const LEADERS: Duration = Duration::from_secs(2);
 /// The waking request needs no answer; this only bounds how long a following question waits behind it.
 const NUDGE: Duration = Duration::from_millis(100);
 
 const FIRST: i64 = -2;
 const END: i64 = -1;
 
-/// Looks a topic's identity up, if it is known to somebody.
-pub(crate) type TopicIds = Arc<dyn Fn(&str) -> Option<[u8; 16]> + Send + Sync>;
-/// Says whether the group has read a partition before.
-pub(crate) type KnownPartitions = Arc<dyn Fn(&str, i32) -> bool + Send + Sync>;
+/// Looks up the identities of topics: a topic that has none is left out. If nobody could be asked, that is an error with
+/// its reason, and no answer: what the commit says is finished holds for one identity, and without it would run again.
+pub(crate) type TopicIds = Arc<dyn Fn(&[&str]) -> Result<HashMap<String, TopicId>, String> + Send + Sync>;
 
 /// What is known of a partition before it is read.
 #[derive(Clone, Debug)]
@@ -43,14 +46,23 @@ pub(super) struct Found {
     pub(super) partition: Partition,
     pub(super) committed: Option<Committed>,
     pub(super) log: Option<LogRange>,
-    pub(super) topic_id: Option<[u8; 16]>,
-    pub(super) known: bool,
+    pub(super) topic_id: Option<TopicId>,
+    pub(super) past: Past,
+}
+
+/// A partition whose topic is not the one that it was.
+#[derive(Clone, Debug)]
+pub(super) struct MadeAnew {
+    pub(super) slot: Slot,
+    pub(super) topic_id: TopicId,
+    pub(super) log: LogRange,
 }
 
 enum Question {
     Offsets(Vec<Partition>),
     Range(Slot, Partition),
     Nudge(Vec<Partition>),
+    Identities(Vec<(Slot, Partition, TopicId)>),
 }
 
 /// The answer to a question.
@@ -60,6 +72,8 @@ pub(super) enum Answer {
     Offsets(Result<Vec<Found>, (Vec<Partition>, String)>),
     /// The log of a slot's partition, or why it is not known.
     Range(Slot, Result<LogRange, String>),
+    /// The partitions among those asked about whose topic was made anew.
+    Identities(Result<Vec<MadeAnew>, String>),
 }
 
 /// Hands questions to its thread.
@@ -71,15 +85,10 @@ pub(super) struct Asker {
 
 impl Asker {
     /// Starts the thread.
-    pub(super) fn start(
-        client: Arc<Client>,
-        bell: Bell,
-        topic_id: TopicIds,
-        known: KnownPartitions,
-    ) -> io::Result<Self> {
+    pub(super) fn start(client: Arc<Client>, bell: Bell, topic_ids: TopicIds, pasts: Pasts) -> io::Result<Self> {
         let (questions, asked) = channel();
         let (answered, answers) = channel();
-        let desk = Desk { client, topic_id, known };
+        let mut desk = Desk { client, topic_ids, pasts };
         let serve = move || {
             for question in asked {
                 let Some(answer) = desk.answer(question) else { continue };
@@ -113,6 +122,11 @@ impl Asker {
         }
     }
 
+    /// Asks whether partitions still belong to the topics that they were started in.
+    pub(super) fn identities(&self, partitions: Vec<(Slot, Partition, TopicId)>) {
+        self.ask(Question::Identities(partitions));
+    }
+
     /// Whether the thread has ended before its time: one of the closures it was given has panicked.
     pub(super) fn has_ended(&self) -> bool {
         self.thread.is_finished()
@@ -136,12 +150,12 @@ impl Asker {
 
 struct Desk {
     client: Arc<Client>,
-    topic_id: TopicIds,
-    known: KnownPartitions,
+    topic_ids: TopicIds,
+    pasts: Pasts,
 }
 
 impl Desk {
-    fn answer(&self, question: Question) -> Option<Answer> {
+    fn answer(&mut self, question: Question) -> Option<Answer> {
         match question {
             Question::Offsets(partitions) => {
                 let found = self.offsets(&partitions).map_err(|why| (partitions, why));
@@ -154,6 +168,7 @@ impl Desk {
                 });
                 Some(Answer::Range(slot, range))
             }
+            Question::Identities(partitions) => Some(Answer::Identities(self.made_anew(partitions))),
             Question::Nudge(partitions) => {
                 let mut list = listed(&partitions, FIRST);
                 // Only the sending counts.
@@ -163,7 +178,7 @@ impl Desk {
         }
     }
 
-    fn offsets(&self, partitions: &[Partition]) -> Result<Vec<Found>, String> {
+    fn offsets(&mut self, partitions: &[Partition]) -> Result<Vec<Found>, String> {
         let mut list = listed(partitions, END);
         ffi::committed(&self.client, &mut list, PATIENCE).map_err(|refusal| failed("committed offsets", &refusal))?;
         let mut committed = HashMap::with_capacity(partitions.len());
@@ -176,16 +191,46 @@ impl Desk {
             let found = Committed { offset, leader_epoch: entry.leader_epoch(), metadata };
             committed.insert(Partition { topic: entry.topic().into(), number: entry.partition() }, found);
         }
-        let fresh: Vec<_> =
-            partitions.iter().filter(|&partition| !committed.contains_key(partition)).cloned().collect();
-        let mut logs = if fresh.is_empty() { HashMap::new() } else { self.ranges(&fresh)? };
+        let ids = self.ids(partitions.iter())?;
+        let topic_id = |partition: &Partition| ids.get(&*partition.topic).copied();
+        let past = |partition: &Partition| self.pasts.of(&partition.topic, partition.number, topic_id(partition));
+        let unclear = |partition: &Partition| !committed.contains_key(partition) || past(partition) == Past::Another;
+        let unclear: Vec<_> = partitions.iter().filter(|partition| unclear(partition)).cloned().collect();
+        let mut logs = if unclear.is_empty() { HashMap::new() } else { self.ranges(&unclear)? };
         let found = partitions.iter().map(|partition| Found {
             committed: committed.remove(partition),
             log: logs.remove(partition),
-            topic_id: (self.topic_id)(&partition.topic),
-            known: (self.known)(&partition.topic, partition.number),
+            topic_id: topic_id(partition),
+            past: past(partition),
             partition: partition.clone(),
         });
+        Ok(found.collect())
+    }
+
+    /// The identities of the topics of these partitions, which are remembered.
+    fn ids<'p>(&mut self, partitions: impl Iterator<Item = &'p Partition>) -> Result<HashMap<String, TopicId>, String> {
+        let topics: BTreeSet<&str> = partitions.map(|partition| &*partition.topic).collect();
+        let ids = (self.topic_ids)(&topics.into_iter().collect::<Vec<_>>())
+            .map_err(|why| format!("identities of topics could not be read: {why}"))?;
+        ids.iter().for_each(|(topic, id)| self.pasts.saw(topic, *id));
+        Ok(ids)
+    }
+
+    fn made_anew(&mut self, partitions: Vec<(Slot, Partition, TopicId)>) -> Result<Vec<MadeAnew>, String> {
+        let ids = self.ids(partitions.iter().map(|(_, partition, _)| partition))?;
+        let now = |partition: &Partition, was: TopicId| ids.get(&*partition.topic).copied().filter(|&id| id != was);
+        let anew: Vec<(Slot, Partition, TopicId)> = partitions
+            .into_iter()
+            .filter_map(|(slot, partition, was)| now(&partition, was).map(|id| (slot, partition, id)))
+            .collect();
+        if anew.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<Partition> = anew.iter().map(|(_, partition, _)| partition.clone()).collect();
+        let logs = self.ranges(&places)?;
+        let found = anew
+            .into_iter()
+            .filter_map(|(slot, partition, topic_id)| Some(MadeAnew { slot, topic_id, log: *logs.get(&partition)? }));
         Ok(found.collect())
     }
 
@@ -210,6 +255,7 @@ impl Desk {
                     offsets.insert(Partition { topic: entry.topic().into(), number: entry.partition() }, offset)
                 }
                 _ => {
+                    self.find_leaders_again(entry.topic());
                     return Err(failed(
                         &format!("log offsets of {}/{}", entry.topic(), entry.partition()),
                         &entry.error().into(),
@@ -218,6 +264,14 @@ impl Desk {
             };
         }
         Ok(offsets)
+    }
+
+    /// librdkafka takes "no leader" from its cache for a lasting answer, and asks no broker again before the next
+    /// refresh of all topics, up to half a minute in which everything that was assigned would wait
+    /// (`rd_kafka_topic_partition_list_get_leaders`). An answer to this goes into the same cache.
+    fn find_leaders_again(&self, topic: &str) {
+        // The question is asked again in any case; then it is seen whether this has helped.
+        let _ = self.client.fetch_metadata(Some(topic), LEADERS);
     }
 }
 

@@ -6,8 +6,9 @@
 //! that hangs costs the stop of the service.
 
 use super::{
-    asker::{Asker, KnownPartitions, TopicIds},
+    asker::{Asker, TopicIds},
     context::Client,
+    pasts::Pasts,
     ready::Bell,
 };
 use rdkafka::consumer::Consumer;
@@ -32,8 +33,8 @@ const WHOLE: &str = "taken out only when the connection itself is consumed or dr
 
 impl Lasting {
     /// Puts a look-up thread beside the client.
-    pub(super) fn new(client: Arc<Client>, bell: Bell, topic_id: TopicIds, known: KnownPartitions) -> io::Result<Self> {
-        let asker = Asker::start(Arc::clone(&client), bell, topic_id, known)?;
+    pub(super) fn new(client: Arc<Client>, bell: Bell, topic_ids: TopicIds, pasts: Pasts) -> io::Result<Self> {
+        let asker = Asker::start(Arc::clone(&client), bell, topic_ids, pasts)?;
         Ok(Self { parts: Some((client, asker)) })
     }
 

@@ -29,7 +29,7 @@ fn await_commits(source: &mut KafkaSource, deadline: Instant) {
     loop {
         while let Some(reply) = Reply::take(&source.replies) {
             if let Reply::Commit { key, .. } = reply {
-                source.commits.answered(key);
+                source.commits.forget(key);
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());

@@ -15,8 +15,17 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// How long one broker may take. librdkafka sends these requests to the broker that its newest metadata call the
+/// controller, which with KRaft is any broker that was alive at the time. One that has died or froze since is waited for in
+/// vain, and newer metadata name another.
+const TRY: Duration = Duration::from_secs(2);
+
+/// What says that nobody has answered.
+const SILENCE: [RDKafkaErrorCode; 3] =
+    [RDKafkaErrorCode::OperationTimedOut, RDKafkaErrorCode::BrokerTransportFailure, RDKafkaErrorCode::BrokerDestroy];
 
 /// A topic as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +113,7 @@ impl Cluster {
         }
         let deadline = Instant::now() + REACH;
         loop {
-            let found = match describe_settings(connection.client(), topics, REACH) {
+            let found = match any_broker(connection, |limit| describe_settings(connection.client(), topics, limit)) {
                 Ok(found) => found,
                 Err(fault) if fault.is_forbidden() => return Ok(HashMap::new()),
                 Err(fault) => return Err(connection.silent(REACH, &fault)),
@@ -126,9 +135,11 @@ impl Cluster {
         if topics.is_empty() {
             return Ok(HashMap::new());
         }
-        match topic_ids(connection.client(), topics, REACH) {
+        match any_broker(connection, |limit| topic_ids(connection.client(), topics, limit)) {
             Ok(ids) => Ok(ids),
-            Err(fault) if fault.code == RDKafkaErrorCode::UnsupportedFeature => Ok(HashMap::new()),
+            Err(fault) if fault.code == RDKafkaErrorCode::UnsupportedFeature || fault.is_forbidden() => {
+                Ok(HashMap::new())
+            }
             Err(fault) => Err(connection.silent(REACH, &fault)),
         }
     }
@@ -150,6 +161,32 @@ impl Cluster {
                 Ok(topics.iter().filter_map(|wanted| one(wanted).err().map(|error| failed((wanted, error)))).collect())
             }
         }
+    }
+}
+
+/// The answer of whichever broker gives one within [`REACH`].
+fn any_broker<T>(connection: &Connection, request: impl FnMut(Duration) -> Result<T, Fault>) -> Result<T, Fault> {
+    // Its answer is kept by the client; without one the next try is as good as this one was.
+    patiently(REACH, TRY, request, |limit| drop(connection.metadata(limit)))
+}
+
+/// Asks again, after a refresh, as long as nobody answers.
+fn patiently<T>(
+    limit: Duration,
+    each: Duration,
+    mut request: impl FnMut(Duration) -> Result<T, Fault>,
+    mut refresh: impl FnMut(Duration),
+) -> Result<T, Fault> {
+    let deadline = Instant::now() + limit;
+    let left = || deadline.saturating_duration_since(Instant::now()).min(each);
+    loop {
+        let answer = request(left());
+        let silent = answer.as_ref().is_err_and(|fault| SILENCE.contains(&fault.code));
+        if !silent || left().is_zero() {
+            return answer;
+        }
+        refresh(left());
+        thread::sleep(LOOK_AGAIN.min(left()));
     }
 }
 
@@ -188,4 +225,44 @@ fn create(connection: &Connection, topics: &[Wanted]) -> Result<Vec<NotMade>, Un
 
 fn embedded_gone(broker: &EmbeddedBroker, error: &EmbeddedError) -> Unreachable {
     Unreachable { address: broker.address().to_owned(), limit: REACH, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(code: RDKafkaErrorCode) -> Fault {
+        Fault { code, text: code.to_string() }
+    }
+
+    fn asked(answers: &[Result<u8, RDKafkaErrorCode>], limit: Duration) -> (Result<u8, Fault>, usize, usize) {
+        let (mut asked, mut refreshed) = (0, 0);
+        let request = |_| {
+            asked += 1;
+            answers[(asked - 1).min(answers.len() - 1)].map_err(fault)
+        };
+        let answer = patiently(limit, Duration::from_millis(1), request, |_| refreshed += 1);
+        (answer, asked, refreshed)
+    }
+
+    #[test]
+    fn another_broker_is_asked_when_one_is_silent() {
+        let silent = Err(RDKafkaErrorCode::OperationTimedOut);
+        let (answer, asked, refreshed) = asked(&[silent, silent, Ok(7)], REACH);
+        assert_eq!((answer, asked, refreshed), (Ok(7), 3, 2));
+    }
+
+    #[test]
+    fn an_answer_is_an_answer_also_where_it_says_no() {
+        let no = RDKafkaErrorCode::TopicAuthorizationFailed;
+        assert_eq!(asked(&[Err(no), Ok(7)], REACH), (Err(fault(no)), 1, 0));
+    }
+
+    #[test]
+    fn silence_of_all_ends_after_the_limit() {
+        let silent = RDKafkaErrorCode::BrokerTransportFailure;
+        let (answer, asked, refreshed) = asked(&[Err(silent)], Duration::from_millis(120));
+        assert_eq!(answer, Err(fault(silent)));
+        assert!(asked > 1 && refreshed >= asked - 1, "{asked} {refreshed}");
+    }
 }

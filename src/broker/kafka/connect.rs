@@ -4,7 +4,7 @@ use super::{
     cluster::Cluster,
     connection::Connection,
     embedded::{EMBEDDED_CLIENT, EmbeddedBroker, EmbeddedError},
-    properties::{ClientProperties, PropertyError},
+    properties::{ClientProperties, PropertyError, SILENCE},
 };
 use rdkafka::{ClientConfig, error::KafkaError};
 use std::sync::Arc;
@@ -92,9 +92,17 @@ impl Kafka {
     /// Settings of a client that belongs to no group.
     pub(crate) fn connection(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        config.set(SILENCE.0, SILENCE.1);
         for (name, value) in self.properties.iter().filter(|(name, _)| !is_members(name)) {
             config.set(name, value);
         }
+        config
+    }
+
+    /// Settings of a client that reads without joining. Nothing is committed for the group.
+    pub(crate) fn reading(&self, group: &str) -> ClientConfig {
+        let mut config = self.connection();
+        config.set("group.id", group);
         config
     }
 

@@ -5,12 +5,13 @@
 //! librdkafka itself.
 
 use super::{
-    asker::{KnownPartitions, TopicIds},
+    asker::TopicIds,
     client::Lasting,
-    commits::{Commits, Pending},
+    commits::{Commits, Group},
     context::{Client, Notes},
     ffi::{self, OffsetList, Queue},
     intake::Intake,
+    pasts::Pasts,
     ready::{Marks, Ready},
     rebalance::{Partition, Rebalances},
     slots::{Flow, Held, Slots},
@@ -21,7 +22,7 @@ use crate::{
 };
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, consumer::Consumer, error::RDKafkaErrorCode as Known};
 use retrial_core::{
-    event::{CommitEntry, CommitResult},
+    event::CommitEntry,
     id::{CommitId, Slot},
 };
 use std::{
@@ -42,10 +43,10 @@ pub(crate) struct SourceSetup {
     pub(crate) topics: Vec<String>,
     /// What batches are charged to.
     pub(crate) meter: Arc<Meter>,
-    /// Looks up a topic's identity. Called on a thread that may wait for it.
-    pub(crate) topic_id: TopicIds,
-    /// Whether the group has read a partition before. Called on a thread that may wait for it.
-    pub(crate) known: KnownPartitions,
+    /// Looks up the identities of topics. Called on a thread that may wait for it.
+    pub(crate) topic_ids: TopicIds,
+    /// What is known of the group's past.
+    pub(crate) pasts: Pasts,
 }
 
 /// Why a source was not made.
@@ -93,10 +94,15 @@ pub(crate) struct KafkaSource {
     pub(super) busy: bool,
     sweep: bool,
     served: Instant,
+    /// When it was asked last whether the topics are still the same.
+    pub(super) identified: Instant,
     pub(super) turn: u32,
     pub(super) listed: Vec<u32>,
     /// The member's `group.instance.id`, if it has one.
     instance: Option<String>,
+    pub(super) group: Group,
+    /// Whether the group has ever given it a partition.
+    pub(super) was_member: bool,
     /// Last, because fields are dropped in order, and every queue handle must go before the client.
     pub(super) client: Lasting,
 }
@@ -123,11 +129,12 @@ impl KafkaSource {
     /// # Errors
     /// What librdkafka refuses, as a [`SourceError`]. A broker that cannot be reached is none: it is told as trouble.
     pub(crate) fn new(setup: SourceSetup) -> Result<Self, SourceError> {
-        let SourceSetup { mut config, topics, meter, topic_id, known } = setup;
+        let SourceSetup { mut config, topics, meter, topic_ids, pasts } = setup;
         // What the property `debug` asks for is written only at this level.
         let level = if config.get("debug").is_some() { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info };
         config.set_log_level(level);
         let instance = config.get("group.instance.id").map(str::to_owned);
+        let group = Group(config.get("group.id").unwrap_or_default().into());
         let client: Client =
             config.create_with_context(Notes::default()).map_err(|error| SourceError::Client(error.to_string()))?;
         let client = Arc::new(client);
@@ -135,7 +142,7 @@ impl KafkaSource {
         let queue = |made: Option<Queue>| made.ok_or(SourceError::Resource("queue of the client"));
         let consumer_queue = queue(Queue::of_consumer(&client, ready.event_bell()))?;
         let replies = queue(Queue::new(&client, ready.event_bell()))?;
-        let client = Lasting::new(client, ready.event_bell(), topic_id, known)
+        let client = Lasting::new(client, ready.event_bell(), topic_ids, pasts)
             .map_err(|_| SourceError::Resource("thread for look-ups"))?;
         let source = Self {
             consumer_queue,
@@ -156,9 +163,12 @@ impl KafkaSource {
             busy: true,
             sweep: false,
             served: Instant::now(),
+            identified: Instant::now(),
             turn: 0,
             listed: Vec::new(),
             instance,
+            group,
+            was_member: false,
             client,
         };
         source.subscribe(&topics)?;
@@ -219,8 +229,10 @@ impl Source for KafkaSource {
         if rung || now.duration_since(self.served) >= SWEEP {
             self.served = now;
             self.serve(events);
+            self.tell_readable(now, events);
         }
         self.ask_again(now);
+        self.ask_identities(now);
         self.read(now, room, events);
         if self.has_left() && !self.left {
             self.left = true;
@@ -239,26 +251,7 @@ impl Source for KafkaSource {
     }
 
     fn commit(&mut self, id: CommitId, entries: Vec<CommitEntry>) {
-        let mut list = OffsetList::new(entries.len());
-        let (mut slots, mut refused) = (Vec::with_capacity(entries.len()), Vec::new());
-        for CommitEntry { slot, offset, leader_epoch, metadata } in entries {
-            let Some(held) = self.slots.get(slot) else {
-                refused.push((slot, "the partition is not held any more".to_owned()));
-                continue;
-            };
-            let Partition { topic, number } = &held.partition;
-            list.add(topic, *number, offset).leader_epoch(leader_epoch).metadata(metadata.as_bytes());
-            slots.push((held.partition.clone(), slot));
-        }
-        if slots.is_empty() {
-            self.told.push(SourceEvent::Committed(id, CommitResult::Accepted { refused }));
-            self.busy = true;
-            return;
-        }
-        let key = self.commits.sent(Pending::new(id, slots, refused));
-        if let Err(refusal) = ffi::commit(&self.client, &list, &self.replies, key) {
-            self.commit_answered(key, Err(refusal));
-        }
+        self.send_commit(id, entries);
     }
 
     fn release(&mut self, slots: &[Slot]) {

@@ -38,6 +38,11 @@ pub(crate) const HEAD_BYTES: usize = 1024;
 /// The largest key, and the largest sum of a user's headers, that a reference still carries, in bytes.
 pub(crate) const SMALL_BYTES: usize = 4096;
 
+/// What librdkafka keeps of a record, and of each of its headers, beside their bytes (`rd_kafka_msg_t`, the list of
+/// headers, `rd_kafka_header_t`, and what the allocator adds).
+const RECORD_COST: usize = 640;
+const HEADER_COST: usize = 64;
+
 /// How long a record stays readable where it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -103,6 +108,12 @@ impl<'a> Letter<'a> {
     pub(crate) fn size(&self) -> usize {
         let headers: usize = self.headers.iter().map(header_bytes).sum();
         self.key.map_or(0, <[u8]>::len) + self.body.as_ref().map_or(0, |body| body.len()) + headers
+    }
+
+    /// Bytes that it takes in the client library until it is acknowledged. For a small record its headers, each a piece
+    /// of memory of its own, are most of it.
+    pub(crate) fn cost(&self) -> usize {
+        self.size() + RECORD_COST + self.headers.len() * HEADER_COST
     }
 }
 

@@ -135,6 +135,21 @@ impl Marks {
         })
     }
 
+    /// Whether the group has read any partition of a topic of this name before.
+    pub(crate) fn know_topic(&self, topic: &str) -> bool {
+        self.marks.get(topic).is_some_and(|partitions| !partitions.is_empty())
+    }
+
+    /// Identity of the topic in which the group read this partition last.
+    pub(crate) fn id(&self, topic: &str, partition: i32) -> Option<[u8; 16]> {
+        self.marks.get(topic)?.get(&partition)?.topic_id
+    }
+
+    /// Identities that a topic of this name had when the group read it.
+    pub(crate) fn ids(&self, topic: &str) -> impl Iterator<Item = [u8; 16]> + '_ {
+        self.marks.get(topic).into_iter().flat_map(HashMap::values).filter_map(|mark| mark.topic_id)
+    }
+
     /// Whether there is any mark: a group that has none is new.
     pub(crate) fn is_empty(&self) -> bool {
         self.marks.values().all(HashMap::is_empty)

@@ -8,17 +8,20 @@
 //! |---|---|
 //! | [`connect`] | what the user says about the cluster |
 //! | [`properties`], [`missing`] | checks what the client is configured with |
+//! | [`rights`] | which right is missing, in words |
 //! | [`consumer`] | the source port: one turn after the other |
 //! | [`serving`], [`answering`] | what a turn does with events; answers to rebalances |
 //! | [`client`], [`closing`] | the client, and its end within a time |
 //! | [`ready`] | which queues may have something, wake-ups |
-//! | [`rebalance`], [`slots`], [`commits`] | events in order, partitions held, commits under way |
+//! | [`rebalance`], [`slots`], [`commits`], [`committing`] | events in order, partitions held, commits under way and sent |
 //! | [`intake`] | from a queue into batches |
+//! | [`truncation`] | how far a log was cut |
 //! | [`asker`] | what takes a round trip, on a thread of its own |
 //! | [`context`] | notes what librdkafka tells |
 //! | [`producer`], [`wire`], [`letter`] | the sink port; one producer and its successor; what a forward looks like |
 //! | [`topics`], [`cluster`] | start-up: sources there, own topics made and verified; real and embedded |
 //! | [`marks`], [`marker`] | partitions the group has read before, in the control topic: read and written |
+//! | [`pasts`] | what those marks, and what was seen since, say of a partition's past |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
 //! | [`embedded`] | a broker inside the process |
 //! | [`ffi`] | the C interface: all unsafe code of this crate |
@@ -30,6 +33,7 @@ mod closing;
 mod cluster;
 mod commits;
 mod committed;
+mod committing;
 mod connect;
 mod connection;
 mod consumer;
@@ -43,6 +47,7 @@ mod letter;
 mod marker;
 mod marks;
 mod missing;
+mod pasts;
 mod producer;
 mod properties;
 mod reading;
@@ -50,6 +55,7 @@ mod reading;
 mod reading_tests;
 mod ready;
 mod rebalance;
+mod rights;
 mod serving;
 #[cfg(test)]
 mod sink_tests;
@@ -57,6 +63,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod truncation;
 mod wire;
 
 pub(crate) use cluster::Cluster;
@@ -70,6 +77,7 @@ pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
 pub(crate) use marker::Marker;
 pub(crate) use marks::Marks;
 pub use missing::Feature;
+pub(crate) use pasts::Pasts;
 pub(crate) use producer::{KafkaSink, SinkSetup};
 #[cfg(test)]
 pub(crate) use properties::ClientProperties;

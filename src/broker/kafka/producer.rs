@@ -13,6 +13,7 @@ use super::{
     ffi::produce::{Outgoing, Report, Ticket},
     fingerprint::spread,
     letter::{Kept, Letter},
+    rights,
     wire::{Pending, Wire, producer_settings, retire},
 };
 use crate::{
@@ -50,6 +51,8 @@ pub(crate) struct SinkSetup {
     pub(crate) names: GroupNames,
     /// Whether the broker stamps what it appends. Only the embedded one does not: there the time of sending serves.
     pub(crate) broker_stamps: bool,
+    /// How much the producer is given at a time, in bytes of its memory.
+    pub(crate) queue: usize,
     /// How long each source topic keeps a record, for dead letters by reference; missing: unknown; `None`: for ever.
     pub(crate) retention: HashMap<String, Option<Duration>>,
 }
@@ -83,7 +86,7 @@ impl KafkaSink {
     /// # Errors
     /// A setting that librdkafka refuses.
     pub(crate) fn new(setup: SinkSetup, waker: Waker) -> Result<Self, KafkaError> {
-        let shared = Wire::new(producer_settings(&setup.connection), waker.clone())?;
+        let shared = Wire::new(producer_settings(&setup.connection), setup.queue, waker.clone())?;
         Ok(Self {
             setup,
             waker,
@@ -126,7 +129,7 @@ impl KafkaSink {
         if self.lone.is_none() {
             let mut settings = producer_settings(&self.setup.connection);
             settings.set("batch.num.messages", "1");
-            self.lone = Some(Wire::new(settings, self.waker.clone())?);
+            self.lone = Some(Wire::new(settings, self.setup.queue, self.waker.clone())?);
         }
         Ok(self.lone.as_mut().expect("it was made above when it was missing"))
     }
@@ -139,13 +142,13 @@ impl KafkaSink {
         };
         let kept = if forward.body == Body::Reference { self.kept(&forward.history) } else { Kept::Unknown };
         let letter = Letter::new(&forward.record, &forward.history, &self.setup.names, forward.body, kept);
-        let bytes = letter.size();
+        let (bytes, cost) = (letter.size(), letter.cost());
         let token = self.next_token;
         let wire = match self.wire(lone) {
             Ok(wire) => wire,
             Err(error) => return self.refuse(forward.id, error.to_string()),
         };
-        if !wire.has_room(bytes) {
+        if !wire.has_room(cost) {
             drop(letter);
             return Some(Waiting { forward, lone });
         }
@@ -156,8 +159,7 @@ impl KafkaSink {
         drop(letter);
         match produced {
             Ok(()) => {
-                wire.pending.insert(token, Pending { forward, bytes, sent, lone });
-                wire.bytes += bytes;
+                wire.put(token, Pending { forward, bytes, cost, sent, lone });
                 self.next_token += 1;
                 None
             }
@@ -221,7 +223,7 @@ impl KafkaSink {
             }
             Err(_) => {}
         }
-        let Some(Pending { forward, bytes, sent, lone }) = wire.take(token) else { return };
+        let Some(Pending { forward, bytes, sent, lone, .. }) = wire.take(token) else { return };
         let answer = match result {
             Ok(stamp) => Ok(Appended {
                 sent,
@@ -328,6 +330,9 @@ pub(super) fn append_time(stamp: rdkafka::Timestamp) -> Option<Timestamp> {
 }
 
 fn refusal(topic: &str, code: RDKafkaErrorCode) -> String {
+    if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+        return rights::missing("WRITE", "topic", topic);
+    }
     format!("{topic}: {}", KafkaError::MessageProduction(code))
 }
 

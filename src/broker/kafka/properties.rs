@@ -100,6 +100,11 @@ const FIXED: &[Fixed] = &[
     },
 ];
 
+/// A network that swallows everything closes no connection: a client notices only that an answer does not come. After
+/// this long instead of a minute it connects anew; the longest answer that is waited for in peace takes a fraction of it.
+/// Of every client, of members and others.
+pub(super) const SILENCE: (&str, &str) = ("socket.timeout.ms", "10000");
+
 /// Ours unless the user says otherwise.
 const DEFAULTS: &[(&str, &str)] = &[
     ("client.id", "retrial"),
@@ -112,6 +117,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "100"),
     // New partitions, and tiers that another build makes, are found after this long instead of 5 min.
     ("topic.metadata.refresh.interval.ms", "30000"),
+    SILENCE,
     // Costs a histogram update per poll.
     ("enable.metrics.push", "false"),
 ];
@@ -292,6 +298,7 @@ impl fmt::Debug for ClientProperties {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn consumer(properties: ClientProperties) -> Result<ClientConfig, PropertyError> {
         properties.consumer("billing", 12, 64 << 20)
@@ -390,6 +397,49 @@ mod tests {
             .set("client.id", "billing-7");
         let shown = format!("{properties:?}");
         assert!(!shown.contains("hunter2") && shown.contains("billing-7"), "{shown}");
+    }
+
+    /// Names that are known, and others; values of every kind.
+    fn anything() -> impl Strategy<Value = Vec<(String, String)>> {
+        let fixed = FIXED.iter().map(|fixed| fixed.name);
+        let aliases = ALIASES.iter().flat_map(|(alias, name)| [*alias, *name]);
+        let others =
+            ["session.timeout.ms", "group.id", "group.protocol", "sasl.password", "SASL.Password", "client.id"];
+        let secrets = ["ssl.key.password", "sasl.oauthbearer.client.secret", "security.protocol", "compression.codec"];
+        let known: Vec<&str> = fixed.chain(aliases).chain(others).chain(secrets).collect();
+        let name = prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => "[a-z.]{0,12}"];
+        let value = prop_oneof![
+            Just("consumer".to_owned()),
+            Just("false".to_owned()),
+            "[0-9]{0,21}",
+            "-?[0-9]{1,4}",
+            any::<String>(),
+        ];
+        prop::collection::vec((name, value), 0..6)
+    }
+
+    proptest! {
+        /// Whatever is set, the answer is a configuration that the engine can rest on or an error; neither tells a
+        /// secret, and every number fits the others.
+        #[test]
+        fn any_properties_are_refused_or_safe(set in anything()) {
+            let secret = "tr0ub4dor&3";
+            let properties = set.iter().fold(local(), |properties, (name, value)| properties.set(name, value));
+            let properties = properties.set("sasl.password", secret);
+            let shown = format!("{properties:?}");
+            prop_assert!(!shown.contains(secret), "{}", shown);
+            let session = properties.session_timeout();
+            match consumer(properties) {
+                Ok(config) => {
+                    let protocol = config.get("group.protocol").is_some_and(|name| name.eq_ignore_ascii_case("consumer"));
+                    for fixed in FIXED.iter().filter(|fixed| !(protocol && fixed.name == STRATEGY)) {
+                        prop_assert_eq!(config.get(fixed.name), Some(fixed.value));
+                    }
+                    prop_assert!(session.unwrap() > Duration::ZERO);
+                }
+                Err(error) => prop_assert!(!error.to_string().contains(secret), "{}", error),
+            }
+        }
     }
 
     #[test]

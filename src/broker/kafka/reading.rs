@@ -2,21 +2,28 @@
 //!
 //! Every call waits, at most as long as its limit: for start-up, not for the driver's thread.
 
-use super::{cluster::Cluster, connection::Unreachable, marks::Marks};
+use super::{
+    cluster::Cluster,
+    connection::{LOOK_AGAIN, Unreachable},
+    marks::Marks,
+};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
 };
 use retrial_core::time::Timestamp;
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-/// Settings of a client that belongs to no group and commits nothing. The group id is needed by librdkafka's
-/// consumers and never reaches a broker, since nothing here subscribes or commits.
+/// A client that is no member and commits nothing. librdkafka's consumers look for their group's coordinator all the same,
+/// and a cluster with rights refuses to name that of a group which this user may not read: so it is the service's own
+/// ([`super::Kafka::reading`]).
 fn reader(settings: &ClientConfig, limit: Duration) -> Result<BaseConsumer, Unreachable> {
     let mut settings = settings.clone();
     for (name, value) in [
-        ("group.id", "retrial-reading"),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "earliest"),
@@ -83,6 +90,32 @@ fn is_final(error: &KafkaError) -> bool {
     )
 }
 
+/// Asks again until the deadline while what was asked of is gone: a leader that dies takes the question with it, and at
+/// the start librdkafka drops the connections that it was given for those that the cluster names.
+fn answered<T>(deadline: Instant, mut ask: impl FnMut(Duration) -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    use rdkafka::types::RDKafkaErrorCode as Code;
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let passes = |error: &KafkaError| {
+        matches!(
+            error.rdkafka_error_code(),
+            Some(
+                Code::DestroyBroker
+                    | Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::LeaderNotAvailable
+                    | Code::NotLeaderForPartition
+            )
+        )
+    };
+    loop {
+        let answer = ask(left());
+        if left().is_zero() || !answer.as_ref().is_err_and(passes) {
+            return answer;
+        }
+        thread::sleep(LOOK_AGAIN.min(left()));
+    }
+}
+
 /// Reads the control topic to its end.
 ///
 /// # Errors
@@ -127,11 +160,10 @@ pub(crate) fn backlog(
     let deadline = Instant::now() + limit;
     let reader = reader(settings, limit)?;
     let told = |error: KafkaError| unreachable(settings, limit, format!("{topic}/{partition}: {error}"));
-    let (start, end) = reader.fetch_watermarks(topic, partition, limit).map_err(told)?;
+    let (start, end) = answered(deadline, |left| reader.fetch_watermarks(topic, partition, left)).map_err(told)?;
     let mut asked = TopicPartitionList::new();
     asked.add_partition_offset(topic, partition, Offset::Offset(young.as_millis())).map_err(told)?;
-    let left = deadline.saturating_duration_since(Instant::now());
-    let found = reader.offsets_for_times(asked, left).map_err(told)?;
+    let found = answered(deadline, |left| reader.offsets_for_times(asked.clone(), left)).map_err(told)?;
     let first_young = match found.find_partition(topic, partition).map(|found| found.offset()) {
         Some(Offset::Offset(offset)) => offset,
         _ => end,
@@ -172,4 +204,34 @@ pub(crate) fn vanishes(
         oldest = [oldest, found.oldest].into_iter().flatten().min();
     }
     Ok(oldest.map(|oldest| oldest.shifted(retention)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::types::RDKafkaErrorCode as Code;
+
+    fn asked(answers: &[Result<u8, Code>], limit: Duration) -> (Result<u8, KafkaError>, usize) {
+        let mut asked = 0;
+        let answer = answered(Instant::now() + limit, |_| {
+            asked += 1;
+            answers[(asked - 1).min(answers.len() - 1)].map_err(KafkaError::MetadataFetch)
+        });
+        (answer, asked)
+    }
+
+    #[test]
+    fn a_question_that_died_with_its_broker_is_asked_again() {
+        let limit = Duration::from_secs(10);
+        assert_eq!(asked(&[Err(Code::DestroyBroker), Err(Code::LeaderNotAvailable), Ok(7)], limit), (Ok(7), 3));
+        let refused = KafkaError::MetadataFetch(Code::TopicAuthorizationFailed);
+        assert_eq!(asked(&[Err(Code::TopicAuthorizationFailed), Ok(7)], limit), (Err(refused), 1));
+    }
+
+    #[test]
+    fn it_is_not_asked_for_ever() {
+        let (answer, asked) = asked(&[Err(Code::DestroyBroker)], Duration::from_millis(120));
+        assert_eq!(answer, Err(KafkaError::MetadataFetch(Code::DestroyBroker)));
+        assert!(asked > 1, "{asked}");
+    }
 }

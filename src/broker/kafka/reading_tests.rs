@@ -21,7 +21,7 @@ const ID: Option<[u8; 16]> = Some([7; 16]);
 
 fn settings(address: &str) -> ClientConfig {
     let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", address);
+    settings.set("bootstrap.servers", address).set("group.id", "billing");
     settings
 }
 

@@ -1,15 +1,16 @@
 //! What a turn does with events, replies and answers.
 
 use super::{
-    asker::{Answer, Found},
-    commits,
+    asker::{Answer, Found, MadeAnew},
     consumer::{Again, KafkaSource},
     context::Fault,
     ffi::{Code, Failed, Queue, Refusal, Reply},
     intake::After,
     missing,
     rebalance::{Noted, Partition},
+    rights,
     slots::{Flow, Held},
+    truncation::Truncation,
 };
 use crate::broker::SourceEvent;
 use rdkafka::{consumer::Consumer, error::RDKafkaErrorCode as Known, message::Message};
@@ -22,6 +23,10 @@ use std::time::{Duration, Instant};
 /// The pause before something that failed is tried again; it doubles with every failure in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// After so many errors in a row a partition counts as unreadable.
+const UNREADABLE: u32 = 5;
+/// How often it is asked whether the topics are still the same ones.
+const IDENTIFY: Duration = Duration::from_secs(10);
 /// The pause before a look-up that failed is made again.
 const LOOK_UP_PAUSE: Duration = Duration::from_millis(500);
 
@@ -57,6 +62,7 @@ impl KafkaSource {
             match answer {
                 Answer::Offsets(found) => self.looked_up(found, events),
                 Answer::Range(slot, range) => self.ranged(slot, range, events),
+                Answer::Identities(found) => self.identified(found, events),
             }
         }
     }
@@ -71,6 +77,7 @@ impl KafkaSource {
                 }
             }
         }
+        self.was_member |= matches!(&noted, Noted::Assigned(partitions) if !partitions.is_empty());
         self.rebalances.note(noted);
         if self.leaving {
             self.rebalances.decline();
@@ -85,7 +92,14 @@ impl KafkaSource {
                     self.client.client().fatal_error().map_or((None, text), |(code, why)| (Some(code), why));
                 self.fail(self.verdict(code, why), events);
             }
-            Some(Known::GroupAuthorizationFailed) => self.fail(format!("the group may not be joined: {text}"), events),
+            Some(Known::GroupAuthorizationFailed) => {
+                let why = rights::missing("READ", "group", &self.group.0);
+                // At the start it is a mistake in a deployment. From a member that works, it was taken, and may be given back.
+                if self.was_member { events.push(SourceEvent::Trouble(why)) } else { self.fail(why, events) }
+            }
+            Some(Known::TopicAuthorizationFailed) => {
+                events.push(SourceEvent::Trouble(format!("a right on a topic is missing: {text}")));
+            }
             Some(Known::InconsistentGroupProtocol) => {
                 let why = "the group has members of another kind (another assignment strategy or group protocol)";
                 self.fail(format!("{why}; stop them first: {text}"), events);
@@ -111,20 +125,6 @@ impl KafkaSource {
         let slot = held.slot;
         let text = "a record came past the partition's own queue".to_owned();
         self.set_back(slot, text, Instant::now(), events);
-    }
-
-    pub(super) fn commit_answered(&mut self, key: usize, result: Result<Vec<Failed>, Refusal>) {
-        let Some(pending) = self.commits.answered(key) else { return };
-        if let Err(refusal) = &result
-            && commits::is_fatal(refusal.code)
-        {
-            let mut events = Vec::new();
-            self.fail(self.verdict(refusal.code.known(), refusal.text.clone()), &mut events);
-            self.told.append(&mut events);
-        }
-        let (id, result) = pending.result(result);
-        self.told.push(SourceEvent::Committed(id, result));
-        self.busy = true;
     }
 
     fn trimmed(&mut self, index: usize, result: Result<Vec<Failed>, Refusal>, events: &mut Vec<SourceEvent>) {
@@ -156,7 +156,7 @@ impl KafkaSource {
 
     fn offer(&mut self, found: Vec<Found>, events: &mut Vec<SourceEvent>) {
         let mut offers = Vec::with_capacity(found.len());
-        for Found { partition, committed, log, topic_id, known } in found {
+        for Found { partition, committed, log, topic_id, past } in found {
             let slot = self.slots.next_slot();
             let bell = self.ready.bell(slot.index);
             let Some(queue) = Queue::of_partition(self.client.shared(), &partition.topic, partition.number, bell)
@@ -167,8 +167,8 @@ impl KafkaSource {
             };
             let before = committed.as_ref().map(|committed| (committed.offset, committed.leader_epoch));
             let Partition { topic, number } = partition.clone();
-            self.slots.put(Held::new(slot, partition, queue, before));
-            offers.push(Offer { slot, topic, partition: number, topic_id, committed, log, known });
+            self.slots.put(Held { topic_id, ..Held::new(slot, partition, queue, before) });
+            offers.push(Offer { slot, topic, partition: number, topic_id, committed, log, past });
         }
         self.rebalances.offered(offers.iter().map(|offer| offer.slot).collect());
         events.push(SourceEvent::Offered(offers));
@@ -177,16 +177,61 @@ impl KafkaSource {
     fn ranged(&mut self, slot: Slot, range: Result<LogRange, String>, events: &mut Vec<SourceEvent>) {
         match range {
             // A start that came meanwhile, or a revocation, has made the question void.
-            Ok(range)
-                if self.slots.get(slot).is_some_and(|held| held.flow == Flow::Waiting && held.wanted.is_none()) =>
-            {
-                events.push(SourceEvent::OutOfRange(slot, range));
+            Ok(log) => {
+                let waits = |held: &&mut Held| held.flow == Flow::Waiting && held.wanted.is_none();
+                let Some(held) = self.slots.get(slot).filter(waits) else { return };
+                events.push(match held.cut.take() {
+                    Some(Truncation { position, end }) => SourceEvent::Cut { slot, position, end, log },
+                    None => SourceEvent::OutOfRange(slot, log),
+                });
             }
-            Ok(_) => {}
             Err(why) => {
                 events.push(SourceEvent::Trouble(why));
                 self.again.push((Instant::now() + LOOK_UP_PAUSE, Again::Range(slot)));
             }
+        }
+    }
+
+    /// Tells which partitions can be read again: records came, or no error for longer than between two tries.
+    pub(super) fn tell_readable(&mut self, now: Instant, events: &mut Vec<SourceEvent>) {
+        for held in self.slots.iter_mut().filter(|held| held.flow == Flow::Reading) {
+            let readable = |since: &mut Instant| held.errors == 0 || now.duration_since(*since) > 2 * LONGEST_PAUSE;
+            if held.unreadable.take_if(readable).is_some() {
+                held.errors = 0;
+                events.push(SourceEvent::Readable(held.slot));
+            }
+        }
+    }
+
+    /// Asks now and then whether the topics are still those that were started: librdkafka goes on in one that was made
+    /// anew as if nothing had happened (rd_kafka_topic_metadata_update of 2.12 has it as a FIXME).
+    pub(super) fn ask_identities(&mut self, now: Instant) {
+        if now.duration_since(self.identified) < IDENTIFY || self.leaving {
+            return;
+        }
+        self.identified = now;
+        let held = self.slots.iter().filter(|held| held.flow != Flow::Revoked);
+        let asked: Vec<_> = held.filter_map(|held| Some((held.slot, held.partition.clone(), held.topic_id?))).collect();
+        if !asked.is_empty() {
+            self.client.asker().identities(asked);
+        }
+    }
+
+    fn identified(&mut self, found: Result<Vec<MadeAnew>, String>, events: &mut Vec<SourceEvent>) {
+        match found {
+            Ok(found) => {
+                for MadeAnew { slot, topic_id, log } in found {
+                    let Some(held) = self.slots.get(slot).filter(|held| held.flow != Flow::Revoked) else { continue };
+                    held.flow = Flow::Waiting;
+                    held.wanted = None;
+                    held.committed = None;
+                    held.topic_id = Some(topic_id);
+                    held.in_hand.clear();
+                    events.push(SourceEvent::MadeAnew { slot, topic_id, log });
+                }
+            }
+            // Asked again soon enough; that brokers do not answer is told by the clients themselves.
+            Err(why) => tracing::debug!(why, "whether topics are the same is not known"),
         }
     }
 
@@ -220,11 +265,21 @@ impl KafkaSource {
 
     fn partition_error(&mut self, slot: Slot, code: Code, text: String, now: Instant, events: &mut Vec<SourceEvent>) {
         if code.known() != Some(Known::AutoOffsetReset) {
+            if let Some(held) = self.slots.get(slot) {
+                let refused = rights::of_topic("READ", &held.partition.topic, code);
+                if refused.is_some() || held.errors >= UNREADABLE {
+                    let why = refused.unwrap_or_else(|| text.clone());
+                    if held.unreadable.replace(now).is_none() {
+                        events.push(SourceEvent::Unreadable(slot, why));
+                    }
+                }
+            }
             return self.set_back(slot, text, now, events);
         }
         if let Some(held) = self.slots.get(slot) {
             held.flow = Flow::Waiting;
             held.stopped = true;
+            held.cut = Truncation::read(&text);
             self.client.asker().range(slot, held.partition.clone());
         }
     }
@@ -244,9 +299,12 @@ impl KafkaSource {
         held.errors += 1;
         held.flow = Flow::Waiting;
         held.wanted = Some((held.next, now + pause));
-        let Partition { topic, number } = &held.partition;
-        let hint = missing::decompression_hint(&text);
-        events.push(SourceEvent::Trouble(format!("{topic}/{number} stops at offset {}: {text}{hint}", held.next)));
+        // One that stays unreadable is told once.
+        if held.unreadable.is_none() {
+            let Partition { topic, number } = &held.partition;
+            let hint = missing::decompression_hint(&text);
+            events.push(SourceEvent::Trouble(format!("{topic}/{number} stops at offset {}: {text}{hint}", held.next)));
+        }
         self.errands.push(slot);
     }
 }

@@ -3,7 +3,7 @@
 //! A place is used again after its partition left; the generation never is, over all sources of the process, because
 //! results of an earlier client may still be on their way when it is replaced.
 
-use super::{ffi::Queue, rebalance::Partition};
+use super::{ffi::Queue, pasts::TopicId, rebalance::Partition, truncation::Truncation};
 use crate::clock;
 use crate::record::Batch;
 use retrial_core::id::Slot;
@@ -36,10 +36,14 @@ pub(super) struct Held {
     pub(super) partition: Partition,
     pub(super) queue: Queue,
     pub(super) flow: Flow,
+    /// Identity of its topic, where the broker tells it.
+    pub(super) topic_id: Option<TopicId>,
     /// Whether librdkafka has it in its assignment.
     pub(super) assigned: bool,
     /// Whether its position must be set by a new assignment, because librdkafka stopped it.
     pub(super) stopped: bool,
+    /// How far its log was cut, until that was told.
+    pub(super) cut: Option<Truncation>,
     /// Where to start, and not before when, until that was carried out.
     pub(super) wanted: Option<(i64, Instant)>,
     /// Offset and leader epoch of the last commit of the group: what a start at that offset passes on.
@@ -50,6 +54,8 @@ pub(super) struct Held {
     pub(super) in_hand: VecDeque<Arc<Batch>>,
     /// Errors in a row.
     pub(super) errors: u32,
+    /// The last error, once it was told that the partition cannot be read.
+    pub(super) unreadable: Option<Instant>,
     /// Whether a failure to delete records was told.
     pub(super) trim_told: bool,
 }
@@ -62,13 +68,16 @@ impl Held {
             partition,
             queue,
             flow: Flow::Waiting,
+            topic_id: None,
             assigned: false,
             stopped: false,
+            cut: None,
             wanted: None,
             committed,
             next: 0,
             in_hand: VecDeque::new(),
             errors: 0,
+            unreadable: None,
             trim_told: false,
         }
     }
@@ -143,6 +152,11 @@ impl Slots {
     /// All assignments.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
         self.places.iter().flatten()
+    }
+
+    /// All assignments, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Held> {
+        self.places.iter_mut().flatten()
     }
 
     /// Whether nothing is held.

@@ -6,9 +6,6 @@ use rdkafka::{ClientConfig, error::KafkaError};
 use retrial_core::{event::Forward, time::Timestamp};
 use std::{collections::HashMap, mem, sync::mpsc, thread};
 
-/// How much a producer is given at a time, in bytes; one larger record goes out when nothing else is under way.
-const WIRE_BYTES: usize = 32 * 1024 * 1024;
-
 /// How many records a producer is given at a time.
 const WIRE_RECORDS: usize = 50_000;
 
@@ -53,7 +50,10 @@ pub(crate) fn producer_settings(connection: &ClientConfig) -> ClientConfig {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) forward: Forward<Record>,
+    /// Of key, body and headers.
     pub(super) bytes: usize,
+    /// What it costs in the producer's memory, in bytes.
+    pub(super) cost: usize,
     pub(super) sent: Timestamp,
     pub(super) lone: bool,
 }
@@ -65,24 +65,33 @@ pub(super) struct Wire {
     settings: ClientConfig,
     waker: Waker,
     pub(super) pending: HashMap<u64, Pending>,
-    pub(super) bytes: usize,
+    /// What all of them cost.
+    cost: usize,
+    /// How much of that it is given at a time; one larger record goes out when nothing else is under way.
+    limit: usize,
     /// What has a smaller token was there when a purge was asked for.
     pub(super) purged_below: u64,
 }
 
 impl Wire {
-    pub(super) fn new(settings: ClientConfig, waker: Waker) -> Result<Self, KafkaError> {
+    /// A producer that is given at most `limit` bytes at a time.
+    pub(super) fn new(settings: ClientConfig, limit: usize, waker: Waker) -> Result<Self, KafkaError> {
         let producer = Producer::new(&settings, waker.clone())?;
-        Ok(Self { producer, settings, waker, pending: HashMap::new(), bytes: 0, purged_below: 0 })
+        Ok(Self { producer, settings, waker, pending: HashMap::new(), cost: 0, limit, purged_below: 0 })
     }
 
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.pending.is_empty() || (self.pending.len() < WIRE_RECORDS && self.bytes + bytes <= WIRE_BYTES)
+    pub(super) fn has_room(&self, cost: usize) -> bool {
+        self.pending.is_empty() || (self.pending.len() < WIRE_RECORDS && self.cost + cost <= self.limit)
+    }
+
+    pub(super) fn put(&mut self, token: u64, pending: Pending) {
+        self.cost += pending.cost;
+        self.pending.insert(token, pending);
     }
 
     pub(super) fn take(&mut self, token: u64) -> Option<Pending> {
         let pending = self.pending.remove(&token)?;
-        self.bytes -= pending.bytes;
+        self.cost -= pending.cost;
         Some(pending)
     }
 
@@ -92,7 +101,7 @@ impl Wire {
         retire(mem::replace(&mut self.producer, fresh));
         let mut unresolved: Vec<_> = self.pending.drain().collect();
         unresolved.sort_unstable_by_key(|&(token, _)| token);
-        self.bytes = 0;
+        self.cost = 0;
         Ok(unresolved.into_iter().map(|(_, pending)| pending).collect())
     }
 }
@@ -149,6 +158,6 @@ mod tests {
         ] {
             assert_eq!(settings.get(name).unwrap_or_default(), value, "{name}");
         }
-        Wire::new(producer_settings(&connection), Waker::new(|| {})).unwrap();
+        Wire::new(producer_settings(&connection), 1 << 20, Waker::new(|| {})).unwrap();
     }
 }

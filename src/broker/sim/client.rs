@@ -14,6 +14,7 @@ use super::{
     fetch::Assigned,
     group::{Answer, CommitRequest, MemberId, Request},
     membership::Rebalance,
+    standstill::Standstill,
     trace::{Event, Place, ProcessId},
 };
 use crate::broker::SourceEvent;
@@ -25,6 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// Where a client stands with its group.
@@ -53,6 +55,10 @@ pub(super) struct Client {
     cut_noted: bool,
     /// Milliseconds that the process's clock is ahead of the broker's.
     pub(super) skew: i64,
+    /// Whether that was not counted yet.
+    is_wrong: bool,
+    pub(super) standstill: Arc<Standstill>,
+    pub(super) starved: bool,
     pub(super) last_poll: Timestamp,
     pub(super) awake: Arc<AtomicBool>,
     held_answers: Vec<Answer>,
@@ -87,6 +93,9 @@ impl Client {
             cut_off: false,
             cut_noted: false,
             skew: 0,
+            is_wrong: false,
+            standstill: Arc::default(),
+            starved: false,
             last_poll: now,
             awake: Arc::new(AtomicBool::new(true)),
             held_answers: Vec::new(),
@@ -141,6 +150,23 @@ impl State {
         self.now.shifted(self.clients.get(&process).map_or(0, |client| client.skew))
     }
 
+    /// Something happened that a process with a wrong clock decides by it.
+    pub(super) fn felt_clock(&mut self, process: ProcessId) {
+        if self.client(process).is_some_and(|client| std::mem::take(&mut client.is_wrong)) {
+            self.fault(Fault::ClockWrong);
+        }
+    }
+
+    /// Whether the process exists.
+    pub(super) fn lives(&self, process: ProcessId) -> bool {
+        self.clients.get(&process).is_some_and(|client| client.alive)
+    }
+
+    /// Whether nothing goes wrong for the process.
+    pub(super) fn is_spared(&self, process: ProcessId) -> bool {
+        self.spared == Some(process)
+    }
+
     /// A client that still exists.
     pub(super) fn client(&mut self, process: ProcessId) -> Option<&mut Client> {
         self.clients.get_mut(&process).filter(|client| client.alive)
@@ -153,9 +179,10 @@ impl State {
         let coordinator = || super::group::Group::new(Arc::clone(group), timing.session, timing.max_poll, sync);
         self.groups.entry(Arc::clone(group)).or_insert_with(coordinator);
         let mut client = Client::new(Arc::clone(group), wants, self.now);
-        if self.breaks(Fault::ClockWrong) {
+        if !self.is_spared(process) && self.fails(Fault::ClockWrong) {
             let most = 20_000;
-            client.skew = self.random.between(&(0..=2 * most)) as i64 - most as i64;
+            client.skew = self.faults.dice(Fault::ClockWrong).between(&(0..=2 * most)) as i64 - most as i64;
+            client.is_wrong = client.skew != 0;
         }
         self.clients.insert(process, client);
         self.after(timing.heartbeat, Step::Beat(process));
@@ -181,7 +208,9 @@ impl State {
         }
         match request {
             Request::Commit(commit) => self.commit_arrived(process, &group, commit),
-            Request::Offsets { number, .. } if self.breaks(Fault::OffsetsUnreadable) => {
+            Request::Offsets { number, .. }
+                if self.lives(process) && !self.is_spared(process) && self.breaks(Fault::OffsetsUnreadable) =>
+            {
                 self.answer(process, Answer::OffsetsUnreadable { number });
             }
             request => self.coordinate(&group, |group, now, out| group.handle(now, process, request, out)),
@@ -209,6 +238,9 @@ impl State {
 
     /// The coordinator answers.
     pub(super) fn answer(&mut self, process: ProcessId, answer: Answer) {
+        if !self.lives(process) {
+            return;
+        }
         let mut delay = self.latency();
         let answer = match answer {
             Answer::Commit { id, result: CommitResult::Accepted { refused } } => {
@@ -253,7 +285,8 @@ impl State {
 
     /// Time for a sign of life. A client whose owner has not polled for too long leaves by itself, as librdkafka does.
     pub(super) fn beat(&mut self, process: ProcessId) {
-        let (now, max_poll, interval) = (self.now, self.timing.max_poll, self.timing.heartbeat);
+        let (now, interval, spared) = (self.now, self.timing.heartbeat, self.is_spared(process));
+        let max_poll = if spared { Duration::MAX } else { self.timing.max_poll };
         let Some(client) = self.client(process) else { return };
         if client.broken {
             return;
@@ -270,12 +303,32 @@ impl State {
         self.after(interval, Step::Beat(process));
     }
 
-    /// The process goes on, and hears what it missed.
-    pub(super) fn thaw(&mut self, process: ProcessId) {
+    /// The process goes on, and hears what it missed. It counts if there was anything; `stood` says how long its
+    /// clock did, too.
+    pub(super) fn thaw(&mut self, process: ProcessId, stood: Duration) {
         if let Some(client) = self.client(process) {
             client.frozen = false;
-            client.wake();
+            let worked = client.standstill.end(stood);
+            let missed = client.awake.swap(true, Ordering::Relaxed) || worked || !client.held_answers.is_empty();
+            client.skew -= stood.as_millis() as i64;
+            if missed {
+                self.fault(if stood.is_zero() { Fault::Freeze } else { Fault::ClockStood });
+            }
+            if !stood.is_zero() {
+                self.seen(Event::ClockStood { process, stood });
+            }
             self.catch_up(process);
+        }
+    }
+
+    /// The workers of a process get turns again. It counts if they had wanted one.
+    pub(super) fn feed_workers(&mut self, process: ProcessId) {
+        if let Some(client) = self.client(process)
+            && std::mem::take(&mut client.starved)
+            && !client.frozen
+            && client.standstill.end(Duration::ZERO)
+        {
+            self.fault(Fault::Starved);
         }
     }
 
@@ -298,6 +351,7 @@ impl State {
     pub(super) fn kill(&mut self, process: ProcessId) {
         let Some(client) = self.client(process) else { return };
         client.alive = false;
+        client.standstill.end(Duration::ZERO);
         client.wake();
         client.slots.clear();
         self.producers.remove(&process);

@@ -9,9 +9,10 @@ use super::{
     disturb,
     faults::{Fault, Faults},
     group::{Alarm, Answer, Effect, Group, Request},
-    log::{Message, Stored},
+    log::{Message, PartitionLog, Stored},
     producer::{Batch, Producer, Written},
     random::Random,
+    standstill::Standstill,
     timing::Timing,
     topics::{TopicSettings, Topics, partition_of},
     trace::{Ended, Event, Place, ProcessId, Removal, Spot, Trace},
@@ -55,12 +56,16 @@ pub(super) enum Step {
     Produced(Rc<Batch>, Written),
     /// DeleteRecords arrives.
     Trim(ProcessId, Place, i64),
-    /// A frozen process goes on.
-    Thaw(ProcessId),
+    /// A frozen process goes on; its clock stood still for so long.
+    Thaw(ProcessId, Duration),
+    /// The workers of a process get turns again.
+    Feed(ProcessId),
     /// A member reaches the coordinator again.
     Reconnect(ProcessId),
-    /// A fault comes by itself.
+    /// A fault comes by itself, and then another.
     Disturb,
+    /// This fault comes by itself.
+    Strike(Fault),
 }
 
 /// Everything there is.
@@ -81,6 +86,9 @@ pub(super) struct State {
     agenda: BTreeMap<(Timestamp, u64), Step>,
     steps: u64,
     processes: u32,
+    pub(super) began: Timestamp,
+    /// A process of another group, for which nothing goes wrong.
+    pub(super) spared: Option<ProcessId>,
 }
 
 impl State {
@@ -113,7 +121,7 @@ impl State {
 
     /// Whether this occasion goes wrong. The caller makes it so, and then [counts](Self::fault) it.
     pub(super) fn fails(&mut self, fault: Fault) -> bool {
-        self.random.happens(self.faults.chance(fault))
+        self.faults.befalls(fault)
     }
 
     /// Whether this occasion goes wrong, counted.
@@ -141,6 +149,9 @@ impl State {
         by: Option<(ProcessId, ForwardId)>,
     ) -> Option<Rc<Stored>> {
         let record = self.topics.append(place, self.now, created, message)?;
+        if self.topics.log_mut(place).is_some_and(PartitionLog::was_skipped) {
+            self.fault(Fault::Marker);
+        }
         self.seen(Event::Appended { place: place.clone(), record: Rc::clone(&record), by });
         self.feed(place);
         Some(record)
@@ -177,9 +188,11 @@ impl State {
             Step::Produce(batch) => self.produce(&batch),
             Step::Produced(batch, written) => self.produced(&batch, written),
             Step::Trim(process, place, before) => self.trim(process, place, before),
-            Step::Thaw(process) => self.thaw(process),
+            Step::Thaw(process, stood) => self.thaw(process, stood),
+            Step::Feed(process) => self.feed_workers(process),
             Step::Reconnect(process) => self.reconnect(process),
             Step::Disturb => self.disturb(),
+            Step::Strike(fault) => self.strike(fault),
         }
     }
 }
@@ -190,7 +203,8 @@ pub(crate) struct Cluster(pub(super) Rc<RefCell<State>>);
 
 impl Cluster {
     /// An empty cluster. The seed decides everything that the caller does not.
-    pub(crate) fn new(seed: u64, start: Timestamp, timing: Timing, faults: Faults) -> Self {
+    pub(crate) fn new(seed: u64, start: Timestamp, timing: Timing, mut faults: Faults) -> Self {
+        faults.seed(seed);
         let mut state = State {
             now: start,
             random: Random::new(seed),
@@ -206,6 +220,8 @@ impl Cluster {
             agenda: BTreeMap::new(),
             steps: 0,
             processes: 0,
+            began: start,
+            spared: None,
         };
         disturb::begin(&mut state);
         Self(Rc::new(RefCell::new(state)))
@@ -241,6 +257,13 @@ impl Cluster {
         state.now = state.now.max(to);
     }
 
+    /// Lets everything happen before this time, which is the time afterwards.
+    pub(crate) fn reach(&self, to: Timestamp) {
+        self.advance(to.shifted(-1));
+        let mut state = self.state();
+        state.now = state.now.max(to);
+    }
+
     /// Has every waker of a member's source call this, too: whoever runs the members sleeps until then.
     pub(crate) fn on_wake(&self, alarm: Waker) {
         self.state().alarm = Some(alarm);
@@ -273,6 +296,33 @@ impl Cluster {
         process
     }
 
+    /// Starts a process for which nothing goes wrong: what it sees is what others do to it.
+    pub(crate) fn start_bystander(&self, group: &str) -> ProcessId {
+        let process = self.start_process(group);
+        self.state().spared = Some(process);
+        process
+    }
+
+    /// What the workers of a process go by.
+    pub(crate) fn standstill(&self, process: ProcessId) -> Arc<Standstill> {
+        self.0.borrow().clients.get(&process).map(|client| Arc::clone(&client.standstill)).unwrap_or_default()
+    }
+
+    /// Whether a group has committed past every record of the topics whose names fit.
+    pub(crate) fn is_settled(&self, group: &str, fits: impl Fn(&str) -> bool) -> bool {
+        let state = self.0.borrow();
+        let Some(group) = state.groups.get(group) else { return false };
+        state.topics.places(fits).all(|place| {
+            let last = state.topics.log(&place).and_then(|log| log.records().last());
+            let committed = group.committed(&place.topic, place.partition).map(|kept| &kept.committed);
+            // A commit speaks of records up to its own leader epoch (KIP-320).
+            let covers = |read: &Committed, last: &Stored| {
+                read.offset > last.offset && (read.leader_epoch < 0 || last.epoch <= read.leader_epoch)
+            };
+            last.is_none_or(|last| committed.is_some_and(|read| covers(read, last)))
+        })
+    }
+
     /// Whether the process still exists. One that does not must be dropped by whoever runs it.
     pub(crate) fn is_alive(&self, process: ProcessId) -> bool {
         self.0.borrow().clients.get(&process).is_some_and(|client| client.alive)
@@ -289,17 +339,23 @@ impl Cluster {
         state.clients.get(&process).is_some_and(|client| client.awake.swap(false, Ordering::Relaxed))
     }
 
+    /// Notes that a process was asked to finish and leave.
+    pub(crate) fn stopping(&self, process: ProcessId) {
+        self.state().seen(Event::Stopping { process });
+    }
+
     /// Kills a process, as `kill -9` does.
     pub(crate) fn kill(&self, process: ProcessId) {
         self.state().kill(process);
     }
 
     /// Brings a fault about now, where it finds something to break. Returns whether it did.
+    #[cfg(test)]
     pub(crate) fn inject(&self, fault: Fault) -> bool {
         let mut state = self.state();
-        let before = state.faults.counted(fault);
+        let before = state.trace.entries().len();
         state.strike(fault);
-        state.faults.counted(fault) > before
+        state.trace.entries().len() > before
     }
 
     /// No more faults from now on.
@@ -312,7 +368,13 @@ impl Cluster {
         self.0.borrow().faults.counted(fault)
     }
 
+    /// The occasions, counted from 1, at which a fault befell the run.
+    pub(crate) fn fell(&self, fault: Fault) -> Vec<u64> {
+        self.0.borrow().faults.fell(fault).to_vec()
+    }
+
     /// What a group has committed for a partition.
+    #[cfg(test)]
     pub(crate) fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
         self.0.borrow().groups.get(group)?.committed(&topic.into(), partition).map(|kept| kept.committed.clone())
     }
@@ -322,9 +384,9 @@ impl Cluster {
         self.note(process, record, |spot| Event::Began { process, spot, origin, attempt });
     }
 
-    /// Notes that it ended.
-    pub(crate) fn concluded(&self, process: ProcessId, record: &Record, ended: Ended) {
-        self.note(process, record, |spot| Event::Concluded { process, spot, ended });
+    /// Notes that it ended, and after which time it asked to run again.
+    pub(crate) fn concluded(&self, process: ProcessId, record: &Record, ended: Ended, asked: Option<Duration>) {
+        self.note(process, record, |spot| Event::Concluded { process, spot, ended, asked });
     }
 
     fn note(&self, process: ProcessId, record: &Record, event: impl FnOnce(Spot) -> Event) {

@@ -9,6 +9,7 @@ use super::{
     cluster::{State, Step},
     faults::Fault,
     group::{Answer, CommitRequest, MAX_COMMIT_BYTES, MAX_METADATA_BYTES, Request},
+    random::Random,
     trace::{Event, Part, ProcessId},
 };
 use crate::broker::SourceEvent;
@@ -52,7 +53,8 @@ impl State {
         if self.breaks(Fault::CommitLost) {
             self.commit_failed(process, commit.id);
         } else if self.fails(Fault::CommitParked) {
-            self.park(process, commit);
+            let dice = self.faults.dice(Fault::CommitParked);
+            self.park(process, commit, dice);
         } else {
             self.send(process, Request::Commit(commit));
         }
@@ -63,9 +65,9 @@ impl State {
         self.after(self.timing.request_timeout, Step::Answer(process, Answer::Commit { id, result }));
     }
 
-    fn park(&mut self, process: ProcessId, commit: CommitRequest) {
+    fn park(&mut self, process: ProcessId, commit: CommitRequest, mut dice: Random) {
         let longest = self.timing.session.as_millis() as u64 * 2;
-        let delay = self.random.millis(&(1..=longest));
+        let delay = dice.millis(&(1..=longest));
         self.after(delay, Step::Unpark(process, Box::new(commit)));
     }
 
@@ -74,8 +76,9 @@ impl State {
         if commit.repeated {
             return;
         }
-        if self.random.happens(5_000) {
-            self.park(process, commit);
+        let mut dice = self.random.fork();
+        if dice.happens(5_000) {
+            self.park(process, commit, dice);
         } else {
             self.commit_failed(process, commit.id);
         }
@@ -90,7 +93,10 @@ impl State {
                 self.fault(Fault::CommitParked);
                 self.send(process, Request::Commit(commit));
             }
-            Membership::Joining => self.park(process, commit),
+            Membership::Joining => {
+                let dice = self.random.fork();
+                self.park(process, commit, dice);
+            }
             Membership::Out => client.tell(SourceEvent::Committed(commit.id, CommitResult::Expelled)),
         }
     }
@@ -98,7 +104,9 @@ impl State {
     /// A commit reaches the coordinator.
     pub(super) fn commit_arrived(&mut self, process: ProcessId, group: &Arc<str>, mut commit: CommitRequest) {
         let too_long = commit.parts.iter().any(|part| part.metadata.len() > MAX_METADATA_BYTES);
-        if too_long || commit.parts.iter().map(|part| part.metadata.len() + 64).sum::<usize>() > MAX_COMMIT_BYTES {
+        let size = commit.parts.iter().map(|part| part.metadata.len() + 64).sum::<usize>();
+        // An operator may have set the limits lower than the member was told.
+        if too_long || size > MAX_COMMIT_BYTES || (!commit.repeated && self.fails(Fault::CommitTooLarge)) {
             self.fault(Fault::CommitTooLarge);
             let result = CommitResult::Failed("transport failure".into());
             return self.answer(process, Answer::Commit { id: commit.id, result });
@@ -109,7 +117,8 @@ impl State {
             }
         }
         if !commit.repeated && self.fails(Fault::CommitEntryRefused) {
-            let unlucky = self.random.pick(&commit.parts).map(|part| (part.slot, REFUSED_BY_FAULT.to_owned()));
+            let mut dice = self.faults.dice(Fault::CommitEntryRefused);
+            let unlucky = dice.pick(&commit.parts).map(|part| (part.slot, REFUSED_BY_FAULT.to_owned()));
             commit.refused.extend(unlucky);
         }
         let (is_repeated, again) = (commit.repeated, CommitRequest { repeated: true, ..commit.clone() });
@@ -125,7 +134,7 @@ impl State {
     fn repeat(&mut self, process: ProcessId, again: CommitRequest) {
         if self.fails(Fault::CommitRepeated) {
             let longest = self.timing.request_timeout.as_millis() as u64;
-            let delay = self.random.millis(&(1..=longest));
+            let delay = self.faults.dice(Fault::CommitRepeated).millis(&(1..=longest));
             self.after(delay, Step::Request(process, Request::Commit(again)));
         }
     }
@@ -140,7 +149,8 @@ impl State {
         }
         let late = self.breaks(Fault::CommitLate);
         let longest = self.timing.request_timeout.as_millis() as u64;
-        let delay = if late { self.random.millis(&(1..=longest)) } else { Duration::ZERO };
+        let mut dice = self.faults.dice(Fault::CommitLate);
+        let delay = if late { dice.millis(&(1..=longest)) } else { Duration::ZERO };
         (CommitResult::Accepted { refused }, delay)
     }
 }

@@ -61,15 +61,18 @@ pub(super) enum Ready {
 impl State {
     /// The owner says where to begin.
     pub(super) fn start(&mut self, process: ProcessId, slot: Slot, offset: i64) {
-        let Some(client) = self.client(process) else { return };
+        let Some(client) = self.clients.get_mut(&process).filter(|client| client.alive) else { return };
         let Some(assigned) = client.slots.get_mut(&slot) else {
             return self.misuse(process, format!("start of {slot:?}, which is not assigned"));
         };
         if matches!(assigned.stage, Stage::Revoking) {
             return;
         }
-        // A position that goes back keeps what was known of the log below it, so that the next cut is noticed too.
+        // A position that goes back keeps what was known of the log below it, so that the next cut is noticed too; at
+        // the start of the log there is nothing below it.
+        let is_start = self.topics.log(&assigned.place).is_some_and(|log| offset <= log.range().start);
         let epoch = match &assigned.stage {
+            Stage::Reading(_) if is_start => -1,
             Stage::Reading(before) if offset <= before.next => before.epoch,
             _ => assigned.committed.filter(|&(committed, _)| committed == offset).map_or(-1, |(_, epoch)| epoch),
         };
@@ -115,7 +118,7 @@ impl State {
             reading.failed = Some((range, false));
         } else {
             let wanted = prefetch.saturating_sub(reading.fetched.len());
-            let before = reading.fetched.len();
+            let (before, position) = (reading.fetched.len(), reading.next);
             reading.fetched.extend(log.read(reading.next, wanted).map(Rc::clone));
             let all = reading.fetched.len() - before < wanted;
             if let Some(last) = reading.fetched.back() {
@@ -123,6 +126,10 @@ impl State {
             }
             if all {
                 reading.next = range.end;
+            }
+            // A client goes by the batches it has passed, also those that hold no record for it.
+            if reading.next > position {
+                reading.epoch = log.epoch_of(reading.next - 1).unwrap_or(reading.epoch);
             }
             if reading.fetched.len() == before {
                 return;
@@ -154,7 +161,14 @@ impl State {
     }
 
     /// Takes at most `room` records of a slot, or the news that there are none to come.
-    pub(super) fn take(&mut self, process: ProcessId, slot: Slot, room: usize, meter: &Arc<Meter>) -> Option<Ready> {
+    pub(super) fn take(
+        &mut self,
+        process: ProcessId,
+        slot: Slot,
+        room: usize,
+        meter: &Arc<Meter>,
+        held: usize,
+    ) -> Option<Ready> {
         let reading = self.reading(process, slot)?;
         if reading.fetched.is_empty() {
             let (range, told) = reading.failed.as_mut().filter(|(_, told)| !told)?;
@@ -178,7 +192,8 @@ impl State {
             last = *offset;
         }
         let (first, count) = (first?, batch.len());
-        self.seen(Event::Delivered { process, slot, first, last, count });
+        self.seen(Event::Delivered { process, slot, first, last, count, held });
+        self.felt_clock(process);
         self.fetch(process, slot);
         Some(Ready::Records(batch.finish()))
     }

@@ -53,12 +53,16 @@ pub(crate) struct PartitionLog {
     records: VecDeque<Rc<Stored>>,
     /// Every leader epoch that has records here, with its first offset; the last one is the current one.
     epochs: Vec<(i32, i64)>,
+    /// Offsets were used up since the last record.
+    skipped: bool,
+    /// Whether that was so when the last record came.
+    gap: bool,
 }
 
 impl PartitionLog {
     /// An empty log in epoch 0.
     pub(crate) fn new() -> Self {
-        Self { start: 0, end: 0, records: VecDeque::new(), epochs: vec![(0, 0)] }
+        Self { start: 0, end: 0, records: VecDeque::new(), epochs: vec![(0, 0)], skipped: false, gap: false }
     }
 
     /// First and next offset.
@@ -79,12 +83,19 @@ impl PartitionLog {
         let record = Rc::new(Stored { offset: self.end, epoch: self.epoch(), time, message });
         self.records.push_back(Rc::clone(&record));
         self.end += 1;
+        self.gap = std::mem::take(&mut self.skipped);
         record
     }
 
     /// Uses up offsets without a record, as the markers of transactions do.
     pub(crate) const fn skip(&mut self, offsets: i64) {
         self.end += offsets;
+        self.skipped = true;
+    }
+
+    /// Whether there are offsets without a record right before the last one.
+    pub(crate) const fn was_skipped(&mut self) -> bool {
+        self.gap
     }
 
     /// Records from an offset on, at most this many.
@@ -125,8 +136,14 @@ impl PartitionLog {
     }
 
     /// Another replica takes over, which has everything.
+    #[cfg(test)]
     pub(crate) fn elect(&mut self) {
         self.elect_uncleanly(self.end);
+    }
+
+    /// The leader epoch in which an offset was used, for a record or without one.
+    pub(crate) fn epoch_of(&self, offset: i64) -> Option<i32> {
+        self.epochs.iter().rev().find(|&&(_, first)| first <= offset).map(|&(epoch, _)| epoch)
     }
 
     /// Where this log parts from what a reader knows, who stands at `position` and whose last record was of

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{broker::SourceEvent, broker::sim::assignor::Claim};
 use retrial_core::{
-    event::{CommitResult, Offer},
+    event::{CommitResult, Offer, Past},
     id::Slot,
 };
 use std::collections::BTreeSet;
@@ -191,9 +191,13 @@ impl State {
         let committed = kept.map(|kept| kept.committed);
         let range = self.topics.log(&place)?.range();
         // A broker tells the range only who asks for it; with an offset at hand nobody must.
-        let log = (committed.is_none() || self.random.happens(5_000)).then_some(range);
+        let log = (committed.is_none() || !is_ours || self.random.happens(5_000)).then_some(range);
         let client = self.clients.get_mut(&process)?;
-        let known = self.groups.get(&client.group).is_some_and(|group| group.knows(&place));
+        let past = match self.groups.get(&client.group) {
+            _ if !is_ours => Past::Another,
+            Some(group) if group.knows(&place) => Past::Read,
+            _ => Past::New,
+        };
         let slot = client.new_slot();
         let position = committed.as_ref().map(|committed| (committed.offset, committed.leader_epoch));
         client
@@ -201,7 +205,7 @@ impl State {
             .insert(slot, Assigned { place: place.clone(), stage: Stage::Offered, committed: position, is_ours });
         client.places.insert(slot, place.clone());
         let (topic_id, partition) = (Some(topic_id(&place)), place.partition);
-        Some(Offer { slot, topic: place.topic, partition, topic_id, committed, log, known })
+        Some(Offer { slot, topic: place.topic, partition, topic_id, committed, log, past })
     }
 
     /// The offsets could not be read: again, after a while.
@@ -272,7 +276,7 @@ impl State {
     pub(super) fn tampered(&mut self, kept: Option<Kept>) -> Option<Kept> {
         let Kept { mut committed, incarnation } = kept?;
         if self.fails(Fault::MetadataCut) && !committed.metadata.is_empty() {
-            let length = self.random.below(committed.metadata.len() as u64) as usize;
+            let length = self.faults.dice(Fault::MetadataCut).below(committed.metadata.len() as u64) as usize;
             committed.metadata.truncate(length);
             self.fault(Fault::MetadataCut);
         }

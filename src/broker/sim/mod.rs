@@ -22,11 +22,16 @@ mod producer;
 pub(crate) mod random;
 mod sink;
 mod source;
+mod standstill;
+mod story;
 mod timing;
 mod topics;
 pub(crate) mod trace;
+mod visitor;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{cluster::Cluster, sink::SimSink, source::SimSource, timing::Timing, topics::TopicSettings};
+pub(crate) use self::{
+    cluster::Cluster, sink::SimSink, source::SimSource, standstill::Standstill, timing::Timing, topics::TopicSettings,
+};

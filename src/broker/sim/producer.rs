@@ -13,7 +13,7 @@ use super::{
 };
 use retrial_core::{
     event::{Acknowledged, Appended, ForwardError},
-    id::ForwardId,
+    id::{ForwardId, Slot},
     time::Timestamp,
 };
 use std::{
@@ -24,6 +24,9 @@ use std::{
 #[derive(Clone, Debug)]
 struct Write {
     id: ForwardId,
+    slot: Slot,
+    /// Whether it was on the wire already.
+    tried: bool,
     message: Message,
     sequence: u64,
     sent: Timestamp,
@@ -77,21 +80,29 @@ impl State {
     }
 
     /// Queues a write for a partition of a topic.
-    pub(super) fn write(&mut self, process: ProcessId, id: ForwardId, topic: &str, partition: i32, message: Message) {
+    pub(super) fn write(
+        &mut self,
+        process: ProcessId,
+        (id, slot): (ForwardId, Slot),
+        topic: &str,
+        partition: i32,
+        message: Message,
+    ) {
         let size = message.size();
         let settings = self.topics.get(topic).map(|topic| topic.settings.clone());
         let (Some(settings), Some(place)) = (settings, self.topics.place(topic, partition)) else {
             let refused = ForwardError::Refused(format!("topic {topic} does not exist"));
             return self.written(process, id, Err(refused));
         };
-        if size > settings.max_bytes {
+        // An operator may have set the limit lower since.
+        if size > settings.max_bytes || self.fails(Fault::TooLarge) {
             self.fault(Fault::TooLarge);
             return self.written(process, id, Err(ForwardError::TooLarge));
         }
         let sent = self.local(process);
         let Some(producer) = self.producers.get_mut(&process) else { return };
         producer.sequence += 1;
-        let write = Write { id, message, sequence: producer.sequence, sent };
+        let write = Write { id, slot, tried: false, message, sequence: producer.sequence, sent };
         producer.lanes.entry(place.clone()).or_default().queue.push_back(write);
         let linger = self.random.millis(&self.timing.linger.clone());
         self.plan_flush(process, &place, linger);
@@ -116,13 +127,21 @@ impl State {
             return;
         }
         lane.wired = lane.queue.len();
-        lane.queue.iter_mut().for_each(|write| write.sent = sent);
+        let owned = |slot: &Slot| self.clients.get(&process).is_some_and(|client| client.slots.contains_key(slot));
+        let late = lane.queue.iter().find(|write| !write.tried && !owned(&write.slot)).map(|write| write.id);
+        for write in &mut lane.queue {
+            (write.sent, write.tried) = (sent, true);
+        }
         let writes = lane.queue.iter().cloned().collect();
         let batch = Rc::new(Batch { process, session: producer.session, place: place.clone(), writes });
+        // What is on the wire may land after its owner gave the partition up; what is not must not set out.
+        if let Some(id) = late {
+            self.misuse(process, format!("{id:?} sets out, of a partition that was given up"));
+        }
         let mut delay = self.latency();
         if self.breaks(Fault::ProduceLate) {
             let longest = self.timing.request_timeout.as_millis() as u64;
-            delay += self.random.millis(&(1..=longest));
+            delay += self.faults.dice(Fault::ProduceLate).millis(&(1..=longest));
         }
         self.after(delay, Step::Produce(batch));
     }

@@ -79,7 +79,7 @@ impl Sink for SimSink {
         let origin = history.origin.to_string();
         let settings = state.topics.get(&topic).map(|topic| topic.settings.partitions);
         let partition = partition_of(Some(origin.as_bytes()), 0, settings.unwrap_or(1));
-        state.write(process, id, &topic, partition, message);
+        state.write(process, (id, slot), &topic, partition, message);
     }
 
     fn poll(&mut self, results: &mut Vec<Acknowledged>) {

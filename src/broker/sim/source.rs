@@ -50,7 +50,8 @@ impl SimSource {
     fn serve(&self, events: &mut Vec<SourceEvent>) -> Option<Vec<Slot>> {
         let (mut state, process) = (self.enter()?, self.process);
         let now = state.now;
-        let fatal = state.breaks(Fault::Fatal);
+        let broken = state.client(process)?.broken;
+        let fatal = !broken && !state.is_spared(process) && state.breaks(Fault::Fatal);
         let client = state.client(process)?;
         client.last_poll = now;
         if fatal {
@@ -70,7 +71,7 @@ impl SimSource {
 pub(super) fn enter(cluster: &Cluster, process: ProcessId) -> Option<RefMut<'_, State>> {
     let mut state = cluster.state();
     state.client(process)?;
-    if state.breaks(Fault::Crash) {
+    if !state.is_spared(process) && state.breaks(Fault::Crash) {
         state.kill(process);
         return None;
     }
@@ -79,12 +80,13 @@ pub(super) fn enter(cluster: &Cluster, process: ProcessId) -> Option<RefMut<'_, 
 
 impl Source for SimSource {
     fn poll(&mut self, room: &mut dyn FnMut(Slot) -> usize, events: &mut Vec<SourceEvent>) {
+        let held = self.meter.held();
         for slot in self.serve(events).unwrap_or_default() {
             let room = room(slot);
             if room == 0 {
                 continue;
             }
-            match self.cluster.state().take(self.process, slot, room, &self.meter) {
+            match self.cluster.state().take(self.process, slot, room, &self.meter, held) {
                 Some(Ready::Records(batch)) => events.push(SourceEvent::Records(slot, batch)),
                 Some(Ready::OutOfRange(log)) => events.push(SourceEvent::OutOfRange(slot, log)),
                 None => {}
@@ -164,6 +166,10 @@ impl State {
             SourceEvent::Left => self.seen(Event::Left { process }),
             SourceEvent::Records(..)
             | SourceEvent::OutOfRange(..)
+            | SourceEvent::Unreadable(..)
+            | SourceEvent::Readable(_)
+            | SourceEvent::Cut { .. }
+            | SourceEvent::MadeAnew { .. }
             | SourceEvent::Trouble(_)
             | SourceEvent::Fatal(_) => {}
         }

@@ -11,7 +11,7 @@ use retrial_core::{
     id::{CommitId, ForwardId, Origin, Slot},
     time::Timestamp,
 };
-use std::{fmt, rc::Rc, sync::Arc};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 /// A partition of one creation of a topic: deleted and made anew, it is another place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,6 +121,12 @@ pub(crate) enum Event {
     Died { process: ProcessId },
     /// A generation of the group began.
     Generation { group: Arc<str>, generation: i32, assigned: Vec<(ProcessId, Vec<Place>)> },
+    /// A process was asked to finish and leave.
+    Stopping { process: ProcessId },
+    /// A process, or what runs its handlers, stands still until then.
+    Frozen { process: ProcessId, until: Timestamp },
+    /// While it stood still, its clock did, too.
+    ClockStood { process: ProcessId, stood: Duration },
     /// The coordinator does not count this process as a member any more.
     Expelled { process: ProcessId },
     /// A member was offered a partition, with this commit. It `holds` if it was meant for this creation of the topic
@@ -128,8 +134,8 @@ pub(crate) enum Event {
     Offered { process: ProcessId, slot: Slot, place: Place, committed: Option<Committed>, holds: bool },
     /// A member said where to begin.
     Started { process: ProcessId, slot: Slot, offset: i64 },
-    /// A member was handed records.
-    Delivered { process: ProcessId, slot: Slot, first: i64, last: i64, count: usize },
+    /// A member was handed records, when it held so many bytes of others at its last turn.
+    Delivered { process: ProcessId, slot: Slot, first: i64, last: i64, count: usize, held: usize },
     /// A member was told that its position does not exist.
     OutOfRange { process: ProcessId, slot: Slot, log: LogRange },
     /// A member was asked to give up partitions.
@@ -150,8 +156,8 @@ pub(crate) enum Event {
     Acknowledged { process: ProcessId, id: ForwardId, result: Result<(), ForwardError> },
     /// A handler began an attempt, counted from 1.
     Began { process: ProcessId, spot: Spot, origin: Origin, attempt: u32 },
-    /// A handler's attempt ended.
-    Concluded { process: ProcessId, spot: Spot, ended: Ended },
+    /// A handler's attempt ended; it may ask to run again after a time of its own.
+    Concluded { process: ProcessId, spot: Spot, ended: Ended, asked: Option<Duration> },
     /// A fault changed what happens next.
     Fault(Fault),
     /// A port was used against its contract.
@@ -182,7 +188,9 @@ impl Trace {
     /// The story of a violation: what happened up to an event, as far as it fits the filter, newest last.
     pub(crate) fn story(&self, at: usize, lines: usize, fits: impl Fn(&Event) -> bool) -> String {
         let fitting = self.entries[..=at].iter().enumerate().rev().filter(|(_, (_, event))| fits(event)).take(lines);
-        let mut lines: Vec<String> = fitting.map(|(at, (now, event))| format!("{at:6} {now} {event:?}")).collect();
+        let mut lines: Vec<String> = fitting
+            .map(|(at, (now, event))| format!("{at:6} {} {event}", now.to_string().get(14..23).unwrap_or_default()))
+            .collect();
         lines.reverse();
         lines.join("\n")
     }

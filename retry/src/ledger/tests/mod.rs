@@ -134,7 +134,12 @@ impl Pair {
         assert_eq!(ledger.watermark(), model.watermark());
         assert_eq!(ledger.watermark_epoch(), model.watermark_epoch());
         assert_eq!(ledger.next(), model.next);
-        assert_eq!(ledger.unfinished(), model.unfinished().len());
+        let unfinished = model.unfinished();
+        assert_eq!(ledger.unfinished(), unfinished.len());
+        for from in [model.sequences / 2, model.sequences.saturating_sub(2)] {
+            let first = unfinished.iter().find(|&&sequence| sequence >= from).and_then(|&first| model.offset(first));
+            assert_eq!(ledger.unfinished_from(from), first.unwrap_or(model.next));
+        }
         assert_eq!(ledger.finished_beyond(), model.finished_beyond());
         assert_eq!(ledger.restored_runs(), model.restored.len());
         assert_eq!(ledger.finished_runs().collect::<Vec<_>>(), model.finished_runs());
@@ -246,4 +251,29 @@ fn numbers_that_no_offset_has_do_no_harm() {
     assert!(ledger.finish(0));
     assert_eq!(ledger.watermark(), i64::MAX);
     assert!(snapshot(&ledger, LIMIT).complete);
+}
+
+#[test]
+fn the_first_unfinished_record_is_found_beyond_whole_blocks_that_are_finished() {
+    let mut ledger = Ledger::resume(1_000, -1, Vec::new());
+    (0..2_000).for_each(|offset| assert_eq!(ledger.receive(1_000 + 2 * offset, 0), Receipt::Admitted(offset as u64)));
+    (500..1_700).for_each(|sequence| assert!(ledger.finish(sequence)));
+    for (from, first) in
+        [(0, 0), (499, 499), (500, 1_700), (600, 1_700), (1_024, 1_700), (1_699, 1_700), (1_701, 1_701)]
+    {
+        assert_eq!(ledger.unfinished_from(from), 1_000 + 2 * first, "from {from}");
+    }
+    (1_700..2_000).for_each(|sequence| assert!(ledger.finish(sequence)));
+    assert_eq!([500, 1_999, 2_000, 9_000].map(|from| ledger.unfinished_from(from)), [ledger.next(); 4]);
+}
+
+/// Elections of leaders long ago take neither memory nor room in the snapshot.
+#[test]
+fn epochs_below_the_watermark_are_forgotten() {
+    let mut ledger = Ledger::resume(0, -1, Vec::new());
+    for offset in 0..3_000 {
+        ledger.receive(offset, offset as i32);
+        ledger.finish(offset as u64);
+    }
+    assert!(ledger.epochs.changes() <= 512, "{} changes", ledger.epochs.changes());
 }

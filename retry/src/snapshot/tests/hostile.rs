@@ -2,6 +2,9 @@
 
 use super::*;
 
+const NOTHING: Parts = Parts { runs: false, suspicion: false };
+const RUNS: Parts = Parts { runs: true, suspicion: false };
+
 fn subject() -> impl Strategy<Value = (String, String, Option<[u8; 16]>, i32, i64)> {
     let group = prop_oneof![Just("billing".to_owned()), "[a-z]{0,9}"];
     let topic = prop_oneof![Just("orders".to_owned()), "[a-z]{0,9}"];
@@ -22,6 +25,9 @@ fn assert_sound(snapshot: &Snapshot, offset: i64, bytes: usize) {
     }
     assert!(snapshot.finished.len() <= bytes * 4);
     assert!(snapshot.started_below >= offset);
+    let marks = &snapshot.suspicion.marks;
+    assert!(marks.len() <= MAX_MARKS && marks.iter().all(|mark| mark.runs.len() <= MAX_RUNS && mark.offset >= offset));
+    assert!(marks.windows(2).all(|pair| pair[0].offset < pair[1].offset));
 }
 
 proptest! {
@@ -31,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_text_that_looks_like_ours_gives_no_run(metadata in "r1[nr][A-Za-z0-9_-]{0,200}") {
+    fn arbitrary_text_that_looks_like_ours_gives_no_run(metadata in "r1[nrst][A-Za-z0-9_-]{0,200}") {
         let result = decode(metadata.as_bytes(), &SUBJECT);
         prop_assert!(matches!(result, Err(SnapshotError::Damaged | SnapshotError::Unbound)));
     }
@@ -72,8 +78,8 @@ proptest! {
     fn any_body_gives_sound_runs_or_none(
         body in prop::collection::vec(any::<u8>(), 0..400), offset in prop_oneof![0i64..2000, 0..=i64::MAX],
     ) {
-        for has_runs in [false, true] {
-            if let Some(snapshot) = decode::read(&body, has_runs, offset) {
+        for (runs, suspicion) in [(false, false), (true, false), (false, true), (true, true)] {
+            if let Some(snapshot) = decode::read(&body, Parts { runs, suspicion }, offset) {
                 assert_sound(&snapshot, offset, body.len());
             }
         }
@@ -87,7 +93,7 @@ proptest! {
         body.truncate(body.len() - 8);
         let place = place.index(body.len() * 8);
         body[place / 8] ^= 1 << (place % 8);
-        if let Some(snapshot) = decode::read(&body, text.starts_with(LEAD_RUNS), SUBJECT.offset) {
+        if let Some(snapshot) = decode::read(&body, Parts { runs: text.starts_with(LEAD_RUNS), suspicion: false }, SUBJECT.offset) {
             assert_sound(&snapshot, SUBJECT.offset, body.len());
         }
     }
@@ -104,7 +110,7 @@ fn a_short_text_does_not_grow_into_many_runs() {
     bits.put(24_000, layout::LENGTH_WIDTH);
     (0..750).for_each(|_| bits.put(0x5555_5555, 32));
     let body = bits.finish();
-    assert_eq!(decode::read(&body, true, 0), None, "the other elements are missing");
+    assert_eq!(decode::read(&body, RUNS, 0), None, "the other elements are missing");
 
     let alternating: Vec<FinishedRun> = (0..12_100).map(|hole| run(1101 + 2 * hole, 1102 + 2 * hole, 0)).collect();
     let text = sample(&alternating);
@@ -148,10 +154,10 @@ fn numbers_that_no_offset_has_are_refused() {
     };
     let far = i64::MAX as u64;
     let started = body(&|bits| bits.number(far));
-    assert!(decode::read(&started, false, 0).is_some());
-    assert_eq!(decode::read(&started, false, 1), None);
+    assert!(decode::read(&started, NOTHING, 0).is_some());
+    assert_eq!(decode::read(&started, NOTHING, 1), None);
     let epoch = body(&|bits| [0, far, 0].into_iter().for_each(|number| bits.number(number)));
-    assert_eq!(decode::read(&epoch, true, 0), None);
+    assert_eq!(decode::read(&epoch, RUNS, 0), None);
     let run = |hole: u64, run: u64| {
         body(&|bits| {
             (0..3).for_each(|_| bits.number(0));
@@ -161,8 +167,8 @@ fn numbers_that_no_offset_has_are_refused() {
             bits.number(run);
         })
     };
-    assert!(decode::read(&run(0, 100), true, 0).is_some());
-    assert_eq!(decode::read(&run(far, 100), true, 0), None);
-    assert_eq!(decode::read(&run(far, far), true, 0), None);
-    assert_eq!(decode::read(&run(0, 100), true, i64::MAX - 50), None);
+    assert!(decode::read(&run(0, 100), RUNS, 0).is_some());
+    assert_eq!(decode::read(&run(far, 100), RUNS, 0), None);
+    assert_eq!(decode::read(&run(far, far), RUNS, 0), None);
+    assert_eq!(decode::read(&run(0, 100), RUNS, i64::MAX - 50), None);
 }

@@ -1,5 +1,6 @@
 mod golden;
 mod hostile;
+mod suspicion;
 
 use super::*;
 use bits::BitWriter;
@@ -46,7 +47,7 @@ proptest! {
         let encoded = encode(departure, started_below, runs.iter().copied(), &SUBJECT, LIMIT);
         prop_assert!(encoded.complete);
         prop_assert!(encoded.text.is_ascii());
-        prop_assert_eq!(read(&encoded), Snapshot { departure, started_below, finished: runs });
+        prop_assert_eq!(read(&encoded), Snapshot { departure, started_below, finished: runs, suspicion: Suspicion::default() });
     }
 
     #[test]

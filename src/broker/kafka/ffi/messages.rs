@@ -158,8 +158,7 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// The headers. The C interface hands names out as C strings, so a name whose value is null ends at its first NUL
-    /// byte; see [`name_of`] for the others.
+    /// The headers. The C interface hands names out as C strings; see [`name_of`] for those that have a NUL byte.
     pub(in crate::broker::kafka) fn headers(&self) -> Headers<'m> {
         let mut headers = ptr::null_mut();
         // SAFETY: alive for 'm. The call parses the headers on first use, keeps them in the message, and leaves the
@@ -213,17 +212,46 @@ static VALUES_FOLLOW_NAMES: LazyLock<bool> = LazyLock::new(|| {
     }
 });
 
-/// The name of a header. The distance to its value is its length, also if it has NUL bytes within.
+/// Whether librdkafka keeps the length of a header's name two words before the name, as its `rd_kafka_header_t` does.
+/// Asked of the library that is linked, with a name that has a NUL byte.
+static LENGTHS_PRECEDE_NAMES: LazyLock<bool> = LazyLock::new(|| {
+    let is_there = |given: &[u8]| {
+        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: a list of one header, whose name is copied by its length. Before the name of a header lie at least two
+        // words of it, whatever they are: the list would have to be another structure altogether.
+        unsafe {
+            let list = rd::rd_kafka_headers_new(1);
+            rd::rd_kafka_header_add(list, given.as_ptr().cast(), given.len().cast_signed(), ptr::null(), 0);
+            rd::rd_kafka_header_get_all(list, 0, &mut name, &mut value, &mut size);
+            let found = value.is_null() && length_before(name) == given.len();
+            rd::rd_kafka_headers_destroy(list);
+            found
+        }
+    };
+    is_there(b"a\0b") && is_there(b"\0\0another")
+});
+
+/// # Safety
+/// The name must come from a header that lives.
+unsafe fn length_before(name: *const c_char) -> usize {
+    // SAFETY: the caller vouches for a header, of which the name is the last part.
+    unsafe { name.cast::<usize>().sub(2).read_unaligned() }
+}
+
+/// The name of a header, also if it has NUL bytes within: the distance to its value is its length, and a header without
+/// a value still knows it.
 ///
 /// # Safety
 /// Name and value must come from one header that lives for `'m`; the value may be null.
 unsafe fn name_of<'m>(name: *const c_char, value: *const c_void) -> &'m [u8] {
-    if value.is_null() || !*VALUES_FOLLOW_NAMES {
+    let length = match value.is_null() {
+        // SAFETY: the caller vouches for a header.
+        true if *LENGTHS_PRECEDE_NAMES => unsafe { length_before(name) },
+        false if *VALUES_FOLLOW_NAMES => value.addr() - name.addr() - 1,
         // SAFETY: the caller vouches for a C string.
-        return unsafe { CStr::from_ptr(name) }.to_bytes();
-    }
-    let length = value.addr() - name.addr() - 1;
-    // SAFETY: name, NUL and value lie in one piece of memory, as was checked.
+        _ => return unsafe { CStr::from_ptr(name) }.to_bytes(),
+    };
+    // SAFETY: the name has this length, as was found by names of known lengths.
     unsafe { std::slice::from_raw_parts(name.cast(), length) }
 }
 

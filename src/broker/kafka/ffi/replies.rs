@@ -18,7 +18,7 @@ pub(in crate::broker::kafka) struct Failed {
 /// The end of a request. `key` is what the request was given.
 #[derive(Debug)]
 pub(in crate::broker::kafka) enum Reply {
-    /// Of a commit. With an error of the whole, the partitions say nothing more.
+    /// Of a commit: the partitions that were refused, or why none was asked for.
     Commit { key: usize, result: Result<Vec<Failed>, Refusal> },
     /// Of a deletion of records.
     Deletion { key: usize, result: Result<Vec<Failed>, Refusal> },
@@ -78,16 +78,16 @@ unsafe fn outcome(
 ) -> Result<Vec<Failed>, Refusal> {
     // SAFETY: the caller vouches for both.
     let (code, list) = unsafe { (Code(event_error(event.cast())), listed(list)) };
-    if !code.is_ok() {
-        // SAFETY: the event is alive.
-        let why = text(unsafe { rd::rd_kafka_event_error_string(event) });
-        return Err(Refusal { code, text: why.unwrap_or_else(|| code.to_string()) });
-    }
     let failed = list.filter(|listed| !listed.error().is_ok());
-    let failed = failed.map(|listed| Failed {
-        topic: listed.topic().to_owned(),
-        partition: listed.partition(),
-        code: listed.error(),
-    });
-    Ok(failed.collect())
+    let failed: Vec<Failed> = failed
+        .map(|listed| Failed { topic: listed.topic().to_owned(), partition: listed.partition(), code: listed.error() })
+        .collect();
+    // An answer that refuses some partitions has the error of the last of them as a whole, though the others were taken
+    // (rd_kafka_handle_OffsetCommit of 2.12). One that never came has errors of no partition.
+    if code.is_ok() || !failed.is_empty() {
+        return Ok(failed);
+    }
+    // SAFETY: the event is alive.
+    let why = text(unsafe { rd::rd_kafka_event_error_string(event) });
+    Err(Refusal { code, text: why.unwrap_or_else(|| code.to_string()) })
 }

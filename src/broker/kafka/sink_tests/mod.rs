@@ -110,7 +110,7 @@ impl Bench {
         }
         let (ring, bell) = mpsc::channel();
         let waker = Waker::new(move || ring.send(()).unwrap_or_default());
-        let setup = SinkSetup { connection, names, broker_stamps, retention: HashMap::new() };
+        let setup = SinkSetup { connection, names, broker_stamps, queue: 32 << 20, retention: HashMap::new() };
         Self { sink: Box::new(KafkaSink::new(setup, waker).unwrap()), bell }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     broker::{
         Source, SourceEvent,
-        kafka::{ClientProperties, KafkaSource, SourceSetup},
+        kafka::{ClientProperties, KafkaSource, Pasts, SourceSetup},
     },
     record::{Meter, Record},
 };
@@ -13,7 +13,7 @@ use retrial_core::{
     id::{CommitId, Slot},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -47,13 +47,24 @@ impl Member {
     }
 
     pub(super) fn with_config(config: ClientConfig, topic: &str) -> Self {
+        Self::with_identities(config, topic, |topics| {
+            Ok(topics.iter().map(|topic| ((*topic).to_owned(), [topic.len() as u8; 16])).collect())
+        })
+    }
+
+    /// One that looks up the identities of topics like this.
+    pub(super) fn with_identities(
+        config: ClientConfig,
+        topic: &str,
+        topic_ids: impl Fn(&[&str]) -> Result<HashMap<String, [u8; 16]>, String> + Send + Sync + 'static,
+    ) -> Self {
         let meter = Arc::new(Meter::default());
         let setup = SourceSetup {
             config,
             topics: vec![topic.to_owned()],
             meter: Arc::clone(&meter),
-            topic_id: Arc::new(|topic| Some([topic.len() as u8; 16])),
-            known: Arc::new(|_, partition| partition == 3),
+            topic_ids: Arc::new(topic_ids),
+            pasts: Pasts::default(),
         };
         Self {
             source: KafkaSource::new(setup).expect("a source"),
@@ -98,7 +109,10 @@ impl Member {
                 }
             }
             SourceEvent::OutOfRange(slot, range) => self.out_of_range.push((slot, range)),
+            SourceEvent::Cut { .. } | SourceEvent::MadeAnew { .. } => panic!("the mock cluster does neither"),
             SourceEvent::Committed(id, result) => assert!(self.results.insert(id.0, result).is_none()),
+            SourceEvent::Unreadable(_, text) => self.troubles.push(text),
+            SourceEvent::Readable(_) => {}
             SourceEvent::Trouble(text) => self.troubles.push(text),
             SourceEvent::Fatal(why) => self.fatal = Some(why),
             SourceEvent::Left => self.left = true,

@@ -5,7 +5,13 @@ use crate::broker::{
     Source, SourceEvent,
     kafka::{ffi, intake::After},
 };
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 #[test]
 fn a_held_partition_waits_and_the_others_flow() {
@@ -58,6 +64,41 @@ fn a_partition_that_is_not_started_does_not_hold_up_the_others() {
     member.start(slot, 15);
     member.until("the late ones", |member| member.records.len() == 45);
     assert_eq!(member.bodies(2), ["15", "16", "17", "18", "19"]);
+    member.leave();
+}
+
+/// librdkafka answers from its cache that a partition has no leader, and does not look again before the next refresh.
+#[test]
+fn a_partition_without_a_leader_is_started_when_it_has_one() {
+    let cluster = Cluster::with_topic("orders", 2);
+    (0..2).for_each(|partition| cluster.send_many("orders", partition, 20));
+    cluster.mock().partition_leader("orders", 1, None).expect("a leader less");
+    // No refresh comes to its help before the test has lost its patience.
+    let properties = cluster.new_protocol().set("topic.metadata.refresh.interval.ms", "600000");
+    let mut member = Member::join(&properties, "orders");
+    member.until("the failed look-up", |member| member.troubles.iter().any(|text| text.contains("Leader not avail")));
+    cluster.mock().partition_leader("orders", 1, Some(1)).expect("a leader");
+    member.until("all", |member| member.records.len() == 40);
+    member.leave();
+}
+
+/// Without the identity, the map beside the commit would be refused, and what it says is finished would run again.
+#[test]
+fn a_partition_is_not_offered_without_the_identity_of_its_topic_where_nobody_could_be_asked() {
+    let cluster = Cluster::with_topic("orders", 2);
+    (0..2).for_each(|partition| cluster.send_many("orders", partition, 20));
+    let looked = Arc::new(AtomicUsize::new(0));
+    let looks = Arc::clone(&looked);
+    let config = cluster.new_protocol().consumer("billing", 2, 8 << 20).expect("properties");
+    let mut member = Member::with_identities(config, "orders", move |topics| match looks.fetch_add(1, Relaxed) {
+        0 | 1 => Err("no broker answers".to_owned()),
+        _ => Ok(topics.iter().map(|topic| ((*topic).to_owned(), [7; 16])).collect()),
+    });
+    member.until("all", |member| member.records.len() == 40);
+    assert!(member.offers.values().all(|offer| offer.topic_id == Some([7; 16])), "{:?}", member.offers);
+    assert!(member.troubles.iter().any(|text| text.contains("no broker answers")), "{:?}", member.troubles);
+    // One question for all partitions of the assignment.
+    assert_eq!(looked.load(Relaxed), 3);
     member.leave();
 }
 

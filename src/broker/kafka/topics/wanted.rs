@@ -66,7 +66,7 @@ impl Wanted {
                 set("cleanup.policy", "delete".to_owned());
                 set("retention.bytes", "-1".to_owned());
                 set("retention.ms", retention(role, basis.may_trim));
-                set("max.message.bytes", max_message(basis).to_string());
+                set("max.message.bytes", max_message(role, basis).to_string());
                 basis.source_partitions.clamp(1, MAX_PARTITIONS)
             }
         };
@@ -99,9 +99,12 @@ fn retention(role: OwnTopic, may_trim: bool) -> String {
     }
 }
 
-/// A whole record with our headers fits wherever it came from. Kafka's own bound is an `i32`.
-pub(super) fn max_message(basis: &Basis) -> i64 {
-    basis.source_max_message.saturating_add(HEADROOM).min(i64::from(i32::MAX))
+/// A whole record with our headers fits wherever it came from. A record in a tier that we did not write keeps all that it
+/// has, and is trimmed away there once it is a dead letter: so dead letters take more than tiers, and never need a
+/// reference into one. Kafka's own bound is an `i32`.
+fn max_message(role: OwnTopic, basis: &Basis) -> i64 {
+    let hops = if role == OwnTopic::DeadLetters { 2 } else { 1 };
+    basis.source_max_message.saturating_add(hops * HEADROOM).min(i64::from(i32::MAX))
 }
 
 #[cfg(test)]
@@ -143,6 +146,7 @@ mod tests {
             assert_eq!(setting(tier, "max.message.bytes"), Some("1004096"));
         }
         assert_eq!(setting(&all["billing.dlq"], "retention.ms"), Some("7776000000"));
+        assert_eq!(setting(&all["billing.dlq"], "max.message.bytes"), Some("1008192"));
     }
 
     #[test]

@@ -24,6 +24,8 @@ struct Watch {
     whole: BTreeMap<(ProcessId, ForwardId), Spot>,
     /// Spots whose last attempt at a process failed.
     failed: BTreeSet<(ProcessId, Spot)>,
+    /// Attempts that a process has counted in memory, where failing records hold their lane.
+    held: BTreeMap<(ProcessId, Spot), u32>,
 }
 
 pub(super) fn judge(trace: &Trace, terms: &Terms) -> Vec<Violation> {
@@ -47,6 +49,8 @@ impl Watch {
             Event::Forwarded { process, id, from, whole, history, .. } => {
                 if *whole {
                     self.whole.insert((*process, *id), from.clone());
+                } else {
+                    self.whole.remove(&(*process, *id));
                 }
                 let past = self.past(from, terms);
                 let (origin, attempts) =
@@ -55,13 +59,16 @@ impl Watch {
                 let kept = history.origin == origin && history.attempts >= made;
                 (!kept).then(|| format!("{from} with {origin} after {made} attempts was forwarded as {history:?}"))
             }
-            Event::Began { spot, origin, attempt, .. } => {
+            Event::Began { process, spot, origin, attempt } => {
                 let past = self.past(spot, terms);
                 let (from, made) = past.map_or((here(spot), 0), |past| (past.origin, past.attempts));
-                let told = *origin == from && *attempt == made + 1;
+                let key = (*process, spot.clone());
+                let last = self.held.insert(key, *attempt).filter(|_| terms.holds);
+                let next = last.is_some_and(|last| *attempt == last || *attempt == last + 1);
+                let told = *origin == from && (*attempt == made + 1 || next);
                 (!told).then(|| format!("{spot} of {from} after {made} attempts ran as attempt {attempt} of {origin}"))
             }
-            Event::Concluded { process, spot, ended } => {
+            Event::Concluded { process, spot, ended, .. } => {
                 let key = (*process, spot.clone());
                 match ended {
                     Ended::Failed => self.failed.insert(key),

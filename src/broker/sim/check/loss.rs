@@ -4,13 +4,19 @@
 //! changed since (KIP-320). A repeated forward may be passed over while the same forward stands elsewhere.
 
 use super::{Terms, Violation, settlement::Settlement};
-use crate::broker::sim::trace::{Event, Part, Spot, Trace};
+use crate::broker::sim::trace::{Event, Part, Removal, Spot, Trace};
 use std::collections::BTreeSet;
 
 pub(super) fn judge(trace: &Trace, terms: &Terms) -> Vec<Violation> {
     let (mut settlement, mut violations) = (Settlement::default(), Vec::new());
     let mut members = BTreeSet::new();
     for (at, event) in trace.events().enumerate() {
+        if let Event::Removed { place, records, why: Removal::Trimmed } = event
+            && let Some(record) = records.iter().find(|record| settlement.is_owed(&Spot::of(place, record)))
+        {
+            let what = format!("{} was deleted, which nobody finished", Spot::of(place, record));
+            violations.push(Violation { promise: "nothing is lost", at, what });
+        }
         settlement.observe(event, terms);
         match event {
             Event::Born { process, group } if **group == *terms.names.group() => drop(members.insert(*process)),

@@ -3,25 +3,35 @@
 //! They trust nothing that a member says of itself: a record is settled when a handler said so or its forward was
 //! acknowledged, and a commit is read as the next owner would read it.
 
+mod commits;
+mod crashes;
 mod early;
+mod letters;
 mod lineage;
 mod loss;
+mod memory;
+mod neighbours;
 mod order;
+mod prompt;
 mod redo;
 mod repeats;
 mod settlement;
 mod silence;
 
-pub(crate) use self::{early::latest, loss::unfinished, redo::redone};
+pub(crate) use self::loss::unfinished;
+#[cfg(test)]
+pub(crate) use self::{crashes::buried_for_crashes, early::latest, redo::redone};
 
 use super::{
+    log::Stored,
     topics::topic_id,
     trace::{Event, Place, Trace},
 };
+use bytes::Bytes;
 use retrial_core::{
     history::History,
     naming::{GroupNames, OwnTopic},
-    snapshot::{FinishedRun, Subject, decode},
+    snapshot::{Departure, FinishedRun, Snapshot, Subject, Suspicion, decode},
 };
 use std::{collections::BTreeSet, fmt, rc::Rc, sync::Arc, time::Duration};
 
@@ -37,6 +47,18 @@ pub(crate) struct Run {
 /// Reads commit metadata as the next owner of a partition would, beside the committed offset.
 pub(crate) type ReadRuns = Rc<dyn Fn(&Place, i64, &[u8]) -> Vec<Run>>;
 
+/// What commit metadata says of records that may take a process down (RULES 8).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Caution {
+    /// Who wrote it had not left: if it is gone, what it ran is under suspicion.
+    pub(crate) still_here: bool,
+    /// Owners vanished of late, or a record is under suspicion, of this partition or of another.
+    pub(crate) suspects: bool,
+}
+
+/// Reads that of commit metadata, beside the committed offset.
+pub(crate) type ReadCaution = Rc<dyn Fn(&Place, i64, &[u8]) -> Caution>;
+
 /// What judges must know of a service.
 #[derive(Clone)]
 pub(crate) struct Terms {
@@ -48,8 +70,25 @@ pub(crate) struct Terms {
     pub(crate) ordered: BTreeSet<Arc<str>>,
     /// For this long an owner may start and forward without an accepted commit; `None` where it makes no promise.
     pub(crate) lease: Option<Duration>,
+    /// Whether order is by partition, and not by key.
+    pub(crate) by_partition: bool,
+    /// Whether records that failed hold their lane, in memory.
+    pub(crate) holds: bool,
+    /// What its members keep within; `None` where they make no promise.
+    pub(crate) limits: Option<Limits>,
     /// How its commit metadata is read.
     pub(crate) runs: ReadRuns,
+    /// The same, for what it says of suspects.
+    pub(crate) caution: ReadCaution,
+}
+
+/// What a member keeps within.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of records that it may hold.
+    pub(crate) memory: usize,
+    /// Attempts that run at once.
+    pub(crate) slots: usize,
 }
 
 impl Terms {
@@ -57,15 +96,37 @@ impl Terms {
     pub(crate) fn with_snapshots(names: &GroupNames, sources: &[&str], ordered: &[&str], lease: Duration) -> Self {
         let group = names.group().to_owned();
         let shared = |topics: &[&str]| topics.iter().map(|&topic| topic.into()).collect();
+        let same = group.clone();
         let runs = move |place: &Place, offset: i64, metadata: &[u8]| {
-            let (topic, topic_id, partition) = (&*place.topic, Some(topic_id(place)), place.partition);
-            let subject = Subject { group: &group, topic, topic_id, partition, offset };
-            let finished = decode(metadata, &subject).ok().flatten().map(|snapshot| snapshot.finished);
+            let finished = snapshot_of(&group, place, offset, metadata).map(|snapshot| snapshot.finished);
             let run = |run: FinishedRun| Run { from: run.from, to: run.to, epoch: run.leader_epoch };
             finished.into_iter().flatten().map(run).collect()
         };
+        let caution = move |place: &Place, offset: i64, metadata: &[u8]| {
+            let said = |snapshot: Snapshot| Caution {
+                still_here: snapshot.departure == Departure::StillHere,
+                suspects: snapshot.suspicion != Suspicion::default(),
+            };
+            snapshot_of(&same, place, offset, metadata).map(said).unwrap_or_default()
+        };
         let (sources, ordered) = (shared(sources), shared(ordered));
-        Self { names: names.clone(), sources, ordered, lease: Some(lease), runs: Rc::new(runs) }
+        let runs = Rc::new(runs);
+        Self {
+            names: names.clone(),
+            sources,
+            ordered,
+            lease: Some(lease),
+            by_partition: false,
+            holds: false,
+            limits: None,
+            runs,
+            caution: Rc::new(caution),
+        }
+    }
+
+    /// What a record shares with those that it must not overtake.
+    fn lane(&self, record: &Stored) -> Option<Bytes> {
+        if self.by_partition { None } else { record.message.key.clone() }
     }
 
     /// Whether records of this topic are the group's to finish.
@@ -81,11 +142,16 @@ impl Terms {
     }
 
     /// What a record of one of the group's own topics says of its past.
-    fn history(&self, topic: &str, record: &super::log::Stored) -> Option<History> {
+    pub(crate) fn history(&self, topic: &str, record: &Stored) -> Option<History> {
         self.names.parse(topic)?;
         let headers = record.message.headers.iter().map(|(name, value)| (&name[..], value.as_deref()));
         History::decode(self.names.group(), headers).ok().flatten()
     }
+}
+
+fn snapshot_of(group: &str, place: &Place, offset: i64, metadata: &[u8]) -> Option<Snapshot> {
+    let (topic, topic_id, partition) = (&*place.topic, Some(topic_id(place)), place.partition);
+    decode(metadata, &Subject { group, topic, topic_id, partition, offset }).ok().flatten()
 }
 
 /// A promise that was broken, and where in the trace.
@@ -107,8 +173,22 @@ impl fmt::Display for Violation {
 
 /// Every promise that this trace shows broken.
 pub(crate) fn judge(trace: &Trace, terms: &Terms) -> Vec<Violation> {
-    let judges =
-        [loss::judge, early::judge, order::judge, silence::judge, redo::judge, repeats::judge, lineage::judge, misuse];
+    let judges = [
+        loss::judge,
+        commits::judge,
+        redo::judge,
+        prompt::judge,
+        early::judge,
+        order::judge,
+        memory::judge,
+        letters::judge,
+        lineage::judge,
+        repeats::judge,
+        silence::judge,
+        neighbours::judge,
+        crashes::judge,
+        misuse,
+    ];
     judges.into_iter().flat_map(|judge| judge(trace, terms)).collect()
 }
 

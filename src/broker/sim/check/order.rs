@@ -53,10 +53,17 @@ impl Watch {
             Event::Released { process, slot } => {
                 if let Some(place) = self.slots.get(&(*process, *slot)) {
                     self.owners.remove(&(*process, place.clone()));
+                    // What is left of that assignment runs into the void, also where the process gets the next one.
+                    self.running.retain(|_, (runs, running)| runs != process || running.place != *place);
                 }
             }
+            // An attempt at a record that somebody destroyed stands in nobody's way.
+            Event::Removed { place, records, .. } => {
+                let gone = |running: &Spot| records.iter().any(|record| Spot::of(place, record) == *running);
+                self.running.retain(|_, (_, running)| !gone(running));
+            }
             Event::Died { process } | Event::Expelled { process } => self.owners.retain(|(owner, _)| owner != process),
-            Event::Began { process, spot, .. } => return self.begin(*process, spot),
+            Event::Began { process, spot, .. } => return self.begin(*process, spot, terms),
             Event::Concluded { process, spot, .. } => {
                 self.running.retain(|_, (runs, running)| runs != process || running != spot);
             }
@@ -65,8 +72,8 @@ impl Watch {
         None
     }
 
-    fn begin(&mut self, process: ProcessId, spot: &Spot) -> Option<String> {
-        let key = self.records.get(spot)?.message.key.clone();
+    fn begin(&mut self, process: ProcessId, spot: &Spot, terms: &Terms) -> Option<String> {
+        let key = terms.lane(self.records.get(spot)?);
         let lane = (spot.place.clone(), key.clone());
         let owns = |process| self.owners.contains(&(process, spot.place.clone()));
         if let Some((other, running)) = self.running.insert(lane, (process, spot.clone()))
@@ -76,7 +83,7 @@ impl Watch {
             return Some(format!("{spot} began at {process:?} while {running} of its key ran at {other:?}"));
         }
         let before = self.settlement.owed(&spot.place, i64::MIN, spot.offset).find(|record| {
-            let same = record.message.key == key && record.epoch <= spot.epoch;
+            let same = terms.lane(record) == key && record.epoch <= spot.epoch;
             same && !self.settlement.is_forwarded(&Spot::of(&spot.place, record))
         });
         before.map(|record| format!("{spot} began while offset {} of its key was unfinished", record.offset))

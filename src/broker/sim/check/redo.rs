@@ -1,9 +1,13 @@
 //! Promise 2: what the commit says is finished does not run again, and little is finished that no commit says.
 
 use super::{Run, Terms, Violation};
-use crate::broker::sim::trace::{Ended, Event, Place, ProcessId, Spot, Trace};
+#[cfg(test)]
+use crate::broker::sim::trace::Ended;
+use crate::broker::sim::trace::{Event, Place, ProcessId, Spot, Trace};
 use retrial_core::id::Slot;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+#[cfg(test)]
+use std::collections::BTreeSet;
 
 struct Tenure {
     place: Place,
@@ -54,6 +58,7 @@ pub(super) fn judge(trace: &Trace, terms: &Terms) -> Vec<Violation> {
 }
 
 /// How much work was redone.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Redone {
     /// Records whose handler was done more than once.
@@ -63,12 +68,13 @@ pub(crate) struct Redone {
 }
 
 /// Measures what was redone.
+#[cfg(test)]
 pub(crate) fn redone(trace: &Trace, terms: &Terms) -> Redone {
     let (mut done, mut uncovered) = (BTreeMap::<Spot, usize>::new(), BTreeMap::<ProcessId, BTreeSet<Spot>>::new());
     let mut most = 0;
     for event in trace.events() {
         match event {
-            Event::Concluded { process, spot, ended: Ended::Done } => {
+            Event::Concluded { process, spot, ended: Ended::Done, .. } => {
                 *done.entry(spot.clone()).or_default() += 1;
                 uncovered.entry(*process).or_default().insert(spot.clone());
             }

@@ -69,6 +69,12 @@ impl Settlement {
         }
     }
 
+    /// Whether it is owed, and no other of its forward stands anywhere.
+    pub(super) fn is_owed(&self, spot: &Spot) -> bool {
+        let owed = self.owed.get(&spot.place).and_then(|owed| owed.get(&spot.offset));
+        owed.is_some_and(|record| record.epoch == spot.epoch) && !self.stands_elsewhere(spot, &BTreeSet::new())
+    }
+
     /// What is owed of a place, in order, from an offset to before another.
     pub(super) fn owed(&self, place: &Place, from: i64, to: i64) -> impl Iterator<Item = &Rc<Stored>> {
         self.owed.get(place).into_iter().flat_map(move |owed| owed.range(from..to.max(from)).map(|(_, record)| record))

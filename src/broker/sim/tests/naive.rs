@@ -76,7 +76,9 @@ pub(super) struct Naive {
     ids: u64,
     commit: Option<(CommitId, Timestamp)>,
     next_commit: Timestamp,
+    /// When the last accepted commit was sent, and when those were whose answers are not in.
     renewed: Timestamp,
+    sent: BTreeMap<CommitId, Timestamp>,
     pub(super) over: bool,
 }
 
@@ -103,7 +105,8 @@ impl Naive {
             ids: 0,
             commit: None,
             next_commit: now,
-            renewed: now,
+            renewed: Timestamp::default(),
+            sent: BTreeMap::new(),
             over: false,
         }
     }
@@ -147,7 +150,7 @@ impl Naive {
 
     fn event(&mut self, now: Timestamp, event: SourceEvent) {
         match event {
-            SourceEvent::Offered(offers) => offers.into_iter().for_each(|offer| self.take(now, offer)),
+            SourceEvent::Offered(offers) => offers.into_iter().for_each(|offer| self.take(offer)),
             SourceEvent::Records(slot, batch) => {
                 let held = self.held.get_mut(&slot).expect("records of a slot that was started");
                 for record in batch.records() {
@@ -156,13 +159,17 @@ impl Naive {
                     held.queue.push_back(record);
                 }
             }
+            SourceEvent::Cut { .. }
+            | SourceEvent::MadeAnew { .. }
+            | SourceEvent::Unreadable(..)
+            | SourceEvent::Readable(_) => unreachable!("nobody tells members here"),
             SourceEvent::OutOfRange(slot, LogRange { start, end }) => {
                 let held = self.held.get_mut(&slot).expect("a slot that was started");
                 let to = held.next.clamp(start, end);
                 held.queue.clear();
                 (held.next, held.delivered, held.forwarding, held.retry_forward) = (to, to, None, None);
                 for (record, _) in std::mem::take(&mut held.running) {
-                    self.cluster.concluded(self.process, &record, Ended::Dropped);
+                    self.cluster.concluded(self.process, &record, Ended::Dropped, None);
                 }
                 self.source.start(slot, to);
             }
@@ -178,8 +185,9 @@ impl Naive {
                 }
             }
             SourceEvent::Committed(id, result) => {
-                if matches!(result, CommitResult::Accepted { .. }) {
-                    self.renewed = now;
+                let sent = self.sent.remove(&id);
+                if let (CommitResult::Accepted { .. }, Some(sent)) = (result, sent) {
+                    self.renewed = self.renewed.max(sent);
                 }
                 if self.commit.is_some_and(|(sent, _)| sent == id) {
                     self.commit = None;
@@ -201,8 +209,7 @@ impl Naive {
         }
     }
 
-    fn take(&mut self, now: Timestamp, offer: Offer) {
-        self.renewed = now;
+    fn take(&mut self, offer: Offer) {
         let start = offer.log.map_or(0, |log| log.start);
         let ours = |committed: &Committed| !matches!(self.flaw, Flaw::IgnoresCommits) && same_topic(committed, &offer);
         let (next, epoch) = match offer.committed.as_ref().filter(|committed| ours(committed)) {
@@ -284,10 +291,10 @@ impl Naive {
         let fails: u32 = body.strip_prefix("fail ").and_then(|times| times.parse().ok()).unwrap_or(0);
         let mut history = self.past(record).unwrap_or_else(|| History::new(here(record), SourceTime::None));
         if history.attempts >= fails {
-            self.cluster.concluded(self.process, record, Ended::Done);
+            self.cluster.concluded(self.process, record, Ended::Done, None);
             return self.advance(slot, record);
         }
-        self.cluster.concluded(self.process, record, Ended::Failed);
+        self.cluster.concluded(self.process, record, Ended::Failed, None);
         history.attempts = if self.flaw == Flaw::ForgetsAttempts { 0 } else { history.attempts + 1 };
         history.hop += u32::from(self.flaw == Flaw::ForgetsAttempts);
         let tier = TIERS.get(history.attempts.saturating_sub(1) as usize).map(|&delay| Target::Tier(delay));
@@ -355,6 +362,7 @@ impl Naive {
         if !entries.is_empty() {
             let id = CommitId(self.id());
             self.commit = Some((id, now));
+            self.sent.insert(id, now);
             self.source.commit(id, entries);
         }
     }
@@ -388,6 +396,7 @@ impl Naive {
                     .into_iter()
                     .for_each(|held| held.revoking = held.revoking.map(|(until, _)| (until, Some(id))));
             }
+            self.sent.insert(id, now);
             self.source.commit(id, entries);
         }
     }
@@ -399,8 +408,11 @@ impl Naive {
 
     fn drop_all(&mut self, slots: &[Slot]) {
         for slot in slots {
+            if self.held.get(slot).is_some_and(|held| held.forwarding.is_some()) {
+                self.sink.purge();
+            }
             for (record, _) in self.held.remove(slot).into_iter().flat_map(|held| held.running) {
-                self.cluster.concluded(self.process, &record, Ended::Dropped);
+                self.cluster.concluded(self.process, &record, Ended::Dropped, None);
             }
         }
     }

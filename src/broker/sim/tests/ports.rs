@@ -107,7 +107,7 @@ fn a_silent_member_is_expelled_and_learns_it_late_while_its_writes_still_land() 
     zombie.source.start(slot, 0);
     let record = records(&zombie.wait(SECOND)).remove(0);
     let mut heir = Hand::join(&cluster);
-    assert!(cluster.inject(Fault::Freeze), "the only member with a partition stands still");
+    cluster.state().hold(zombie.process, 10 * SECOND, Duration::ZERO);
     let mut taken = None;
     for _ in 0..80 {
         if let Some(SourceEvent::Offered(mut offers)) = heir.wait(SECOND / 10).pop() {

@@ -3,7 +3,7 @@
 use super::naive::{Flaw, Naive, SESSION, TIERS};
 use crate::broker::sim::{
     Cluster, Timing, TopicSettings,
-    check::{Terms, Violation, judge},
+    check::{Caution, Terms, Violation, judge},
     faults::Faults,
     log::Message,
     random::Random,
@@ -48,7 +48,11 @@ impl Town {
             sources: ["orders".into()].into(),
             ordered: ["orders".into()].into(),
             lease: Some(SESSION),
+            by_partition: false,
+            holds: false,
+            limits: None,
             runs: Rc::new(|_, _, _| Vec::new()),
+            caution: Rc::new(|_, _, _| Caution::default()),
         }
     }
 
