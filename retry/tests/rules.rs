@@ -91,6 +91,10 @@ impl Desk {
     }
 
     fn arrive(&mut self, index: u32, offsets: std::ops::Range<i64>) {
+        self.arrive_at(index, offsets);
+    }
+
+    fn arrive_at(&mut self, index: u32, offsets: impl Iterator<Item = i64>) {
         let arrival = |offset| Arrival {
             offset,
             leader_epoch: 0,
@@ -464,52 +468,45 @@ fn rule_5_a_tier_is_trimmed_below_what_was_committed_and_never_beyond() {
 
 #[test]
 fn rule_9_a_commit_of_many_full_partitions_is_split() {
+    const PARTITIONS: u32 = 80;
     let mut desk = Desk::new(Order::Unordered);
-    for index in 0..400 {
-        let log = Some(LogRange { start: 0, end: 6_000 });
-        let offer = Offer {
-            slot: slot(index),
-            topic: "orders".into(),
-            partition: index as i32,
-            topic_id: None,
-            committed: None,
-            log,
-            past: Past::New,
-        };
-        desk.handle(Event::Offered(vec![offer]));
-        desk.out = Actions::default();
-    }
-    // Every second record of each partition is finished: the map cannot be short.
-    for index in 0..400 {
-        desk.arrive(index, 0..6_000);
-        let mut room = true;
-        while room {
-            let work = desk.take_work();
-            room = !work.is_empty();
-            let done = |work: &Work<Rec>| work.record.0 % 2 == 1;
-            let report = |work: Work<Rec>| {
-                if done(&work) {
-                    Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: 0 }
-                } else {
-                    Finished::Abandoned { ticket: work.ticket, topic: work.topic, class: work.class }
-                }
+    (0..PARTITIONS).for_each(|index| desk.own(index, "orders", 0));
+    // Every second record is finished, and they lie far apart: the map cannot be short.
+    for index in 0..PARTITIONS {
+        desk.arrive_at(index, (0..3_000).map(|place| 1_000 * place));
+        loop {
+            let works = desk.take_work();
+            if works.is_empty() {
+                break;
+            }
+            let report = |work: Work<Rec>| match (work.record.0 / 1_000) % 2 {
+                1 => Finished::Done { ticket: work.ticket, topic: work.topic, class: work.class, lane: work.lane },
+                _ => Finished::Abandoned { ticket: work.ticket, topic: work.topic, class: work.class },
             };
-            desk.handle(Event::Finished(work.into_iter().map(report).collect()));
+            desk.handle(Event::Finished(works.into_iter().map(report).collect()));
         }
     }
-    let (mut largest, mut requests, mut entries) = (0, 0, 0);
-    for _ in 0..600 {
-        for (id, commit) in desk.take_commits() {
-            let bytes = commit.iter().map(|entry| pace::entry_bytes("billing", "orders", &entry.metadata)).sum();
-            largest = largest.max(bytes);
-            requests += 1;
-            entries += commit.len();
+    // Somebody waits for the last one: it is said first.
+    desk.accept_all();
+    desk.handle(Event::Revoking { slots: vec![slot(PARTITIONS - 1)], lost: false });
+    let (mut requests, mut told) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        for (id, entries) in desk.take_commits() {
+            let full = entries.iter().filter(|entry| entry.metadata.len() > 4_000);
+            told.extend(full.map(|entry| entry.slot.index));
+            let bytes = entries.iter().map(|entry| pace::entry_bytes("billing", "orders", &entry.metadata));
+            requests.push(bytes.sum::<usize>());
             desk.accept(id);
         }
         desk.advance(100);
     }
-    assert!(largest <= pace::REQUEST_BYTES, "{largest}");
-    assert!(requests > 1 && entries >= 400, "{requests} requests, {entries} entries");
+    assert_eq!(told[0], PARTITIONS - 1);
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), PARTITIONS as usize, "each map is told");
+    let largest = requests.iter().copied().max().unwrap_or_default();
+    let room = pace::REQUEST_BYTES - largest;
+    assert!(room < pace::entry_bytes("billing", "orders", &"m".repeat(snapshot::LIMIT)), "{largest} of a request");
 }
 
 #[test]

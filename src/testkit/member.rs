@@ -34,6 +34,10 @@ use tokio::{runtime::Handle, time::Instant};
 /// Bytes of records that a member may hold, unless it is told otherwise.
 pub(super) const MEMORY: usize = 1 << 20;
 
+/// The longest that a member goes without a turn. A real one turns ten times a second, and a client whose owner does not
+/// poll for a minute leaves its group.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
 /// Partitions that a member may own at once.
 const SLOTS: usize = 1_024;
 
@@ -128,8 +132,8 @@ impl Member {
         let (now, local) = (cluster.now(), cluster.local(self.process));
         let turn = self.driver.turn(local);
         // Its clock may differ from the broker's; a wait is as long by either.
-        let wake_at = turn.wake_at.map(|at| now.after(at.since(local)));
-        self.due = if turn.busy { Some(now) } else { wake_at };
+        let wait = turn.wake_at.map_or(LONGEST_WAIT, |at| at.since(local).min(LONGEST_WAIT));
+        self.due = Some(if turn.busy { now } else { now.after(wait) });
         turn.busy
     }
 

@@ -2,7 +2,8 @@
 //!
 //! - `RETRIAL_SIM_SEEDS=1000000 cargo test --release --test simulation` lives through so many schedules, from
 //!   `RETRIAL_SIM_FROM` on.
-//! - `RETRIAL_SIM_SCRIPT='…' cargo test --test simulation -- the_script` lives through one that a failure printed.
+//! - `RETRIAL_SIM_SCRIPT='…' cargo test --test simulation -- the_script` lives through one that a failure printed;
+//!   `RETRIAL_SIM_STORY=500` tells more lines of how it failed.
 
 mod run;
 #[cfg(debug_assertions)]

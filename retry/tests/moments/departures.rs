@@ -198,3 +198,27 @@ fn a_partition_that_leaves_at_a_stop_and_is_revoked_then_is_awaited_less_long() 
     assert!(released);
     assert_eq!(desk.now.since(began), Duration::from_secs(3));
 }
+
+/// A stop has more patience than a group that waits for a partition.
+#[test]
+fn a_partition_that_is_revoked_during_a_stop_leaves_as_soon_as_without_one() {
+    for (revoked, released) in [(true, 5_000), (false, 13_500)] {
+        let mut desk = Desk::new(settings());
+        desk.own(0, "orders", 1);
+        desk.handle(Event::Stop(Duration::from_secs(5)));
+        let began = desk.now;
+        desk.wait(1_000);
+        if revoked {
+            revoke(&mut desk, 0, false);
+        }
+        let mut left = None;
+        for _ in 0..20 {
+            if desk.engine.has_left() {
+                left = left.or(Some(desk.now.since(began).as_millis()));
+            } else {
+                desk.wake();
+            }
+        }
+        assert_eq!(left, Some(released));
+    }
+}

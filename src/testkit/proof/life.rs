@@ -206,6 +206,11 @@ fn judged(script: &Script, names: &GroupNames, trace: &Trace) -> Option<Broken> 
     })
 }
 
+/// How much of a story is told: 60 lines, or as many as `RETRIAL_SIM_STORY` says.
+fn story_lines() -> usize {
+    std::env::var("RETRIAL_SIM_STORY").ok().and_then(|lines| lines.parse().ok()).unwrap_or(60)
+}
+
 /// What led to it. That the owner of a partition in which nothing happens is still there is not told.
 fn told(trace: &Trace, at: usize) -> String {
     let last = at.min(trace.entries().len().saturating_sub(1));
@@ -215,7 +220,7 @@ fn told(trace: &Trace, at: usize) -> String {
         Event::Delivered { .. } | Event::Started { .. } => false,
         _ => true,
     };
-    trace.story(last, 60, tells)
+    trace.story(last, story_lines(), tells)
 }
 
 /// The same life with every fault by its number, as it fell.
