@@ -3,6 +3,9 @@
 use super::AdminError;
 use crate::broker::kafka::{Kafka, Operator, Outbox};
 
+/// Name and value of a header; a value may be null.
+pub type NewHeader = (String, Option<Vec<u8>>);
+
 /// A record to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewRecord {
@@ -10,8 +13,8 @@ pub struct NewRecord {
     pub key: Option<Vec<u8>>,
     /// Its body; `None` for null.
     pub body: Option<Vec<u8>>,
-    /// Its headers, in order; a value may be null.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Its headers, in order.
+    pub headers: Vec<NewHeader>,
     /// Its partition; `None` for the one of its key, or any.
     pub partition: Option<i32>,
 }

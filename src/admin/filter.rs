@@ -132,28 +132,29 @@ impl FromStr for Source {
     }
 }
 
-/// What a filter looks at.
-pub(crate) struct Candidate<'a, 'h, H> {
+/// A header of a record: its value may be null.
+pub(crate) type HeaderOf<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// What a filter looks at, beside headers.
+pub(crate) struct Candidate<'a> {
     /// When it was buried.
     pub(crate) buried: Option<Timestamp>,
     /// What it has been through; `None` if that cannot be read.
-    pub(crate) history: Option<&'h History>,
+    pub(crate) history: Option<&'a History>,
     pub(crate) key: Option<&'a [u8]>,
-    /// Its user's headers.
-    pub(crate) headers: H,
 }
 
 impl Filter {
-    /// Whether a letter is meant. `headers` is asked for only if a condition is about headers.
-    pub(crate) fn admits<'a, H, I>(&self, letter: Candidate<'a, '_, H>) -> bool
-    where
-        H: Fn() -> I,
-        I: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
-    {
+    /// Whether a letter is meant. Its user's headers are asked for only if a condition is about headers.
+    pub(crate) fn admits<'h>(&self, letter: &Candidate<'_>, headers: impl FnOnce() -> Vec<HeaderOf<'h>>) -> bool {
         self.admits_time(letter.buried)
             && self.admits_history(letter.history)
             && any_or_none(&self.keys, |key| letter.key == Some(key.as_bytes()))
-            && self.headers.iter().all(|wanted| (letter.headers)().any(|header| wanted.is(header)))
+            && (self.headers.is_empty() || self.admits_headers(&headers()))
+    }
+
+    fn admits_headers(&self, headers: &[HeaderOf<'_>]) -> bool {
+        self.headers.iter().all(|wanted| headers.iter().any(|&header| wanted.is(header)))
     }
 
     fn admits_time(&self, buried: Option<Timestamp>) -> bool {
@@ -181,7 +182,7 @@ impl Filter {
 }
 
 impl HeaderIs {
-    fn is(&self, (name, value): (&[u8], Option<&[u8]>)) -> bool {
+    fn is(&self, (name, value): HeaderOf<'_>) -> bool {
         name == self.name.as_bytes() && self.value.as_ref().is_none_or(|wanted| value == Some(wanted.as_bytes()))
     }
 }
@@ -199,8 +200,7 @@ mod tests {
     use super::*;
     use retrial_core::history::SourceTime;
 
-    type Header = (&'static [u8], Option<&'static [u8]>);
-    const HEADERS: [Header; 2] = [(b"tenant", Some(b"blue")), (b"flag", None)];
+    const HEADERS: [HeaderOf<'static>; 2] = [(b"tenant", Some(b"blue")), (b"flag", None)];
 
     fn history() -> History {
         let origin = "orders/3/184467".parse().unwrap();
@@ -214,7 +214,7 @@ mod tests {
 
     fn admits(filter: &Filter, history: Option<&History>) -> bool {
         let buried = Some(Timestamp::from_millis(1000));
-        filter.admits(Candidate { buried, history, key: Some(b"alice"), headers: || HEADERS.into_iter() })
+        filter.admits(&Candidate { buried, history, key: Some(b"alice") }, || HEADERS.to_vec())
     }
 
     fn filter(change: impl FnOnce(&mut Filter)) -> Filter {

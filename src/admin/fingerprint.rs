@@ -30,7 +30,9 @@ impl FromStr for Fingerprint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = (text.len() == 8).then(|| u32::from_str_radix(text, 16).ok()).flatten();
+        let number = (text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .then(|| u32::from_str_radix(text, 16).ok())
+            .flatten();
         number
             .map(Self)
             .ok_or_else(|| format!("{text:?} is no fingerprint: eight hexadecimal digits, as dlq list shows"))

@@ -2,7 +2,7 @@
 
 use super::{
     AdminError, Filter, Progress, as_text,
-    filter::{Candidate, Source},
+    filter::Source,
     fingerprint::{Fingerprint, shape},
     sift::{Sift, Sifted},
 };
@@ -306,14 +306,4 @@ pub fn find_letters(
         sift.run(&BTreeMap::new(), progress, &mut take)?;
     }
     Ok(letters)
-}
-
-/// What a filter looks at in a letter that a scan has found.
-pub(super) fn candidate<'m, 'h>(
-    found: &Found<'m>,
-    history: Option<&'h History>,
-) -> Candidate<'m, 'h, impl Fn() -> std::vec::IntoIter<(&'m [u8], Option<&'m [u8]>)> + use<'m>> {
-    let (found, inside) = (*found, history.is_some());
-    let headers = move || carried(found.headers(), inside).collect::<Vec<_>>().into_iter();
-    Candidate { buried: found.time().timestamp(), history, key: found.key(), headers }
 }

@@ -28,7 +28,7 @@ mod sift;
 mod status;
 mod tail;
 
-pub use enqueue::{Enqueued, Enqueuer, NewRecord};
+pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
 pub use filter::{Filter, HeaderIs, Source};
 pub use fingerprint::Fingerprint;

@@ -293,7 +293,7 @@ impl View<'_> {
         let runs = snapshot::decode(&committed.metadata, &subject).ok().flatten().map(|map| map.finished);
         let beyond = runs.unwrap_or_default().into_iter().map(|run| run.from..run.to);
         let held = |range: Range<i64>| range.start.max(self.log.start)..range.end.min(self.log.end);
-        [i64::MIN..offset].into_iter().chain(beyond).map(held).filter(|range| !range.is_empty()).collect()
+        std::iter::once(i64::MIN..offset).chain(beyond).map(held).filter(|range| !range.is_empty()).collect()
     }
 
     fn unfinished(&self, committed: Option<&Committed>) -> u64 {

@@ -1,8 +1,11 @@
 //! A scan of the dead-letter topic through a filter.
 
-use super::{AdminError, Filter, Progress, letters::candidate};
+use super::{AdminError, Filter, Progress, filter::Candidate};
 use crate::broker::kafka::{Ends, Found, Kafka, Next, Operator, Range, Visitor};
-use retrial_core::{history::History, naming::GroupNames};
+use retrial_core::{
+    history::{History, carried},
+    naming::GroupNames,
+};
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 /// Sees each letter that the filter admits.
@@ -106,7 +109,9 @@ impl Visitor for Sieve<'_, '_> {
             Ok(None) => Err("it has no headers of retrial: somebody else wrote it".to_owned()),
             Err(error) => Err(error.to_string()),
         };
-        if !self.filter.admits(candidate(found, history.as_ref().ok())) {
+        let candidate =
+            Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
+        if !self.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {
             return Next::More;
         }
         self.sifted.matched += 1;

@@ -1,7 +1,7 @@
 //! A line of JSON as a record to be written.
 
 use super::lines::{Bytes, Header};
-use crate::admin::NewRecord;
+use crate::admin::{NewHeader, NewRecord};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub(super) fn read(line: &[u8], template: &NewRecord) -> Result<NewRecord, Strin
     Ok(record)
 }
 
-fn named(headers: Headers) -> Result<Vec<(String, Option<Vec<u8>>)>, String> {
+fn named(headers: Headers) -> Result<Vec<NewHeader>, String> {
     match headers {
         Headers::Named(headers) => {
             Ok(headers.into_iter().map(|(name, value)| (name, value.map(|Bytes(value)| value))).collect())

@@ -34,7 +34,8 @@ impl Settings {
 fn from_toml(text: &str) -> Result<Settings, String> {
     toml::from_str(text).map_err(|error| {
         // The error's own text shows the line that it is about.
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        let line =
+            error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
         format!("line {line}: {}", error.message())
     })
 }

@@ -49,6 +49,8 @@ mod marker;
 mod marks;
 mod missing;
 mod operator;
+#[cfg(test)]
+mod operator_tests;
 mod outbox;
 mod pasts;
 mod producer;

@@ -95,7 +95,7 @@ mod tests {
         let path = folder.path().join("offsets.json");
         Written::new("billing", "2026-11-22T10:21:00.000Z".to_owned(), &positions).save(&path).unwrap();
         let read = Written::read(&path).unwrap();
-        assert_eq!((read.group.as_str(), read.positions()), ("billing", positions.to_vec()));
+        assert_eq!((read.group.clone(), read.positions()), ("billing".to_owned(), positions.to_vec()));
         assert!(Written::new("billing", String::new(), &[]).save(&path).is_err(), "no file is overwritten");
     }
 }
