@@ -2,6 +2,7 @@
 
 use super::{
     code::{Code, text},
+    kept,
     queue::Queue,
 };
 use rdkafka::bindings as rd;
@@ -161,6 +162,11 @@ impl<'m> Message<'m> {
     /// The headers. The C interface hands names out as C strings; see [`name_of`] for those that have a NUL byte.
     pub(in crate::broker::kafka) fn headers(&self) -> Headers<'m> {
         let mut headers = ptr::null_mut();
+        // SAFETY: alive for 'm, read by a consumer, and asked for its headers by nobody before; it is no error, or it
+        // would not be asked for headers.
+        if unsafe { kept::has_no_headers(self.message) } {
+            return Headers { headers, next: 0, message: PhantomData };
+        }
         // SAFETY: alive for 'm. The call parses the headers on first use, keeps them in the message, and leaves the
         // pointer alone if there are none.
         let found = unsafe { rd::rd_kafka_message_headers(self.message, &mut headers) };

@@ -7,6 +7,7 @@
 
 pub(super) mod admin;
 mod code;
+mod kept;
 mod messages;
 pub(super) mod mock;
 mod offsets;

@@ -28,15 +28,17 @@ fn null_is_not_empty_and_headers_are_bytes() {
     cluster.send_whole("orders", 0, Some(b"\xc3\x28"), Some(b"\x00body"), headers);
     cluster.send_whole("orders", 0, None, None, &[]);
     cluster.send_whole("orders", 0, Some(b""), Some(b""), &[("", Some(b"nameless"))]);
+    cluster.send_whole("orders", 0, None, None, &[("", None)]);
     let mut member = Member::join(&cluster.new_protocol(), "orders");
-    member.until("three records", |member| member.records.len() == 3);
-    let [first, second, third] = &member.records[..] else { unreachable!() };
+    member.until("four records", |member| member.records.len() == 4);
+    let [first, second, third, fourth] = &member.records[..] else { unreachable!() };
     assert_eq!((first.key(), first.body()), (Some(&b"\xc3\x28"[..]), Some(&b"\x00body"[..])));
     let expected: Vec<(&[u8], Option<&[u8]>)> = headers.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
     assert_eq!(first.headers().collect::<Vec<_>>(), expected);
     assert_eq!((second.key(), second.body(), second.headers().count()), (None, None, 0));
     assert_eq!((third.key(), third.body()), (Some(&b""[..]), Some(&b""[..])));
     assert_eq!(third.headers().collect::<Vec<_>>(), [(&b""[..], Some(&b"nameless"[..]))]);
+    assert_eq!(fourth.headers().collect::<Vec<_>>(), [(&b""[..], None)], "no header is smaller");
     member.leave();
 }
 
