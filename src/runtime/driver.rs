@@ -377,7 +377,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
 
 /// How much of the work goes to one worker together: at most `longest`, of one crew; not more of another partition once
 /// it is half as long. Cores that count references to the same batch wait for each other at every record.
-fn run(work: &[Work<Record>], longest: usize, crew_of: impl Fn(&Work<Record>) -> usize) -> usize {
+pub(super) fn run(work: &[Work<Record>], longest: usize, crew_of: impl Fn(&Work<Record>) -> usize) -> usize {
     let Some(first) = work.first() else { return 0 };
     let (crew, slot) = (crew_of(first), first.ticket.slot);
     let goes_on = |(place, work): &(usize, &Work<Record>)| {
