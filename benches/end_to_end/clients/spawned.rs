@@ -1,0 +1,47 @@
+//! (c) What a user writes by hand: `StreamConsumer`, a task per record, a semaphore. A commit covers what was taken,
+//! also what runs still: a crash loses that.
+
+use super::{LOOK, positions::Positions, reference, tokio_runtime::Stream};
+use crate::{child::Orders, tally::Tally};
+use rdkafka::{Message as _, consumer::Consumer as _};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::Semaphore;
+
+/// A clock costs more than a record: it is read once for so many.
+const CLOCK: u64 = 64;
+
+pub(super) async fn run(orders: &Orders, tally: &'static Tally, stop: &AtomicBool) {
+    let consumer: Stream = reference(orders).create().expect("a consumer");
+    consumer.subscribe(&[&orders.topic]).expect("a topic");
+    let slots = Arc::new(Semaphore::new(orders.concurrency));
+    let mut positions = Positions::new(&orders.topic);
+    let mut look = tokio::time::interval(LOOK);
+    let mut taken = 0_u64;
+    loop {
+        tokio::select! {
+            biased;
+            message = consumer.recv() => {
+                let message = message.expect("a record");
+                let slot = Arc::clone(&slots).acquire_owned().await.expect("a semaphore that is not closed");
+                positions.took(message.partition(), message.offset());
+                let message = message.detach();
+                tokio::spawn(async move {
+                    tally.handle(message.payload().unwrap_or_default());
+                    drop(slot);
+                });
+                taken += 1;
+                if !taken.is_multiple_of(CLOCK) {
+                    continue;
+                }
+            }
+            _ = look.tick() => {}
+        }
+        positions.commit_in_time(&consumer);
+        if stop.load(Ordering::Relaxed) {
+            return positions.finish(&consumer);
+        }
+    }
+}
