@@ -1,22 +1,31 @@
-//! A client in a process of its own: what it is told, what it does, what it says.
+//! A client in a process of its own, as that process sees it.
+//!
+//! It says [`AWAKE`] when it has seen its first record, and an [`Outcome`] at its end. It ends with its input.
 
 use crate::{
     clients::{self, Client},
+    clock,
+    desk::{Desk, Work},
     process,
     stopwatch::{self, Lap},
-    tally::Tally,
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    env,
     io::{self, Read as _},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
+
+/// The line that tells of the first record, with the time in microseconds since 1970.
+pub(crate) const AWAKE: &str = "AWAKE ";
+
+/// Memory has settled after this long, and so has a group.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// What a client is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,63 +40,116 @@ pub(crate) struct Orders {
     pub(crate) concurrency: usize,
     /// Whether retrial keeps the order of each key.
     pub(crate) by_key: bool,
-    /// Measured is between these counts.
-    pub(crate) first: u64,
-    /// See `first`.
-    pub(crate) last: u64,
+    pub(crate) work: Work,
+    /// Delays of retrial's tiers, in seconds.
+    pub(crate) tiers: Vec<u64>,
+    /// Between two commits, where it is not the usual.
+    pub(crate) commit_millis: Option<u64>,
+    /// Where a client writes what it forwards: its records are counted there.
+    pub(crate) target: Option<String>,
+    pub(crate) goal: Goal,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Goal {
+    /// From one count of handled records to another; it ends when all were handled.
+    Count { first: u64, last: u64 },
+    /// Rest, for so many seconds, once it has settled after its first record.
+    Rest(u64),
+    /// Nothing: it runs until it is killed.
+    None,
 }
 
 /// What a client says at its end.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) missing: u64,
     pub(crate) repeated: u64,
     pub(crate) checksum: u64,
+    /// The most that it ever had resident.
     pub(crate) peak_bytes: u64,
-    /// `None`: it did not handle enough.
+    /// Resident after its first record.
+    pub(crate) awake_bytes: u64,
+    /// Resident at the end, once that has settled.
+    pub(crate) settled_bytes: u64,
+    /// `None`: it did not come that far.
     pub(crate) lap: Option<Lap>,
+    /// What handlers measured, in microseconds.
+    pub(crate) samples: Vec<u64>,
+    /// Retries that came before their time.
+    pub(crate) early: u64,
 }
 
-/// The client's end of it.
+/// Does what it is told.
 pub(crate) fn run(orders: &str) -> ExitCode {
     thread::spawn(|| {
-        // The benchmark holds the other end: with it ends this process.
         let _ = io::stdin().lock().read_to_end(&mut Vec::new());
         std::process::exit(3);
     });
     let orders: Orders = serde_json::from_str(orders).expect("orders that the benchmark has written");
-    let tally = Tally::of(orders.records);
+    let desk = Desk::of(&orders);
     let stop = Arc::new(AtomicBool::new(false));
     let client = {
         let (orders, stop) = (orders.clone(), Arc::clone(&stop));
-        thread::spawn(move || clients::run(&orders, tally, &stop))
+        thread::spawn(move || clients::run(&orders, desk, &stop))
     };
-    let lap = stopwatch::watch(tally, orders.first, orders.last, orders.records, || client.is_finished());
-    let peak_bytes = process::peak();
+    let mut outcome = watch(&orders, desk, || client.is_finished());
     stop.store(true, Ordering::Relaxed);
-    if client.join().is_err() {
+    // Handlers that never end would hold up an orderly stop.
+    if orders.work != Work::Pends && client.join().is_err() {
         return ExitCode::FAILURE;
     }
-    let (missing, repeated, checksum) = (tally.missing(), tally.repeated(), tally.checksum());
-    let outcome = Outcome { missing, repeated, checksum, peak_bytes, lap };
+    (outcome.missing, outcome.repeated, outcome.checksum) =
+        (desk.tally.missing(), desk.tally.repeated(), desk.tally.checksum());
+    (outcome.samples, outcome.early) = desk.samples();
     println!("{}", serde_json::to_string(&outcome).expect("numbers"));
-    ExitCode::SUCCESS
+    std::process::exit(0);
 }
 
-/// The benchmark's end: starts a client, and waits for what it says.
-pub(crate) fn start(orders: &Orders) -> Outcome {
-    let program = env::current_exe().expect("a program that runs");
-    let text = serde_json::to_string(orders).expect("numbers and names");
-    let mut child = Command::new(program)
-        .args(["--client", &text])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a second process");
-    let input = child.stdin.take();
-    let output = child.wait_with_output().expect("a child that can be waited for");
-    drop(input);
-    assert!(output.status.success(), "{:?} ended with {}", orders.client, output.status);
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{:?} said {text:?}: {error}", orders.client))
+fn watch(orders: &Orders, desk: &'static Desk, is_over: impl Fn() -> bool + Copy) -> Outcome {
+    let awake = thread::spawn(|| {
+        while !desk.tally.is_awake() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        println!("{AWAKE}{}", clock::micros());
+        process::resident()
+    });
+    let lap = match orders.goal {
+        Goal::Count { first, last } => match &orders.target {
+            None => stopwatch::watch(|| desk.tally.handled(), first, last, orders.records, is_over),
+            Some(target) => {
+                let written = clients::written(&orders.bootstrap, target);
+                stopwatch::watch(written, first, last, orders.records, is_over)
+            }
+        },
+        Goal::Rest(seconds) => {
+            while !desk.tally.is_awake() && !is_over() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(SETTLE);
+            Some(stopwatch::rest(Duration::from_secs(seconds)))
+        }
+        Goal::None => loop {
+            thread::park();
+        },
+    };
+    let peak_bytes = process::peak();
+    let settled_bytes = settled();
+    let awake_bytes = if awake.is_finished() { awake.join().unwrap_or(0) } else { 0 };
+    Outcome { lap, peak_bytes, awake_bytes, settled_bytes, ..Outcome::default() }
+}
+
+/// What is resident once that has not moved by half a MiB for a while, which it may never do.
+fn settled() -> u64 {
+    let began = Instant::now();
+    let mut before = process::resident();
+    loop {
+        thread::sleep(SETTLE / 8);
+        let now = process::resident();
+        if now.abs_diff(before) < 1 << 19 || began.elapsed() > SETTLE {
+            return now;
+        }
+        before = now;
+    }
 }

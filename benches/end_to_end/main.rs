@@ -20,12 +20,15 @@
 mod body;
 mod child;
 mod clients;
+mod clock;
+mod desk;
 mod fill;
+mod measures;
 mod options;
+mod parent;
 mod place;
 mod process;
 mod report;
-mod rounds;
 mod scenario;
 mod stopwatch;
 mod tally;
@@ -57,9 +60,9 @@ fn main() -> ExitCode {
     let place = place::Place::find(&options);
     let mut judged = true;
     for scenario in chosen {
-        let result = scenario.run(&place, &options);
-        report::print(&result, options.json);
-        judged &= result.is_sound();
+        let report = scenario.run(&place, &options);
+        report.print(options.json);
+        judged &= report.is_sound();
     }
     if judged { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -21,6 +21,11 @@ pub(crate) fn peak() -> u64 {
     status("VmHWM:")
 }
 
+/// The bytes that it has resident now; 0 where the system does not tell.
+pub(crate) fn resident() -> u64 {
+    status("VmRSS:")
+}
+
 fn status(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));

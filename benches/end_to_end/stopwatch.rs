@@ -1,6 +1,6 @@
 //! Time and processor time between two counts of handled records.
 
-use crate::{process, tally::Tally};
+use crate::process;
 use serde::{Deserialize, Serialize};
 use std::{
     thread,
@@ -20,6 +20,8 @@ pub(crate) struct Lap {
     pub(crate) seconds: f64,
     pub(crate) cpu_seconds: f64,
     pub(crate) allocations: u64,
+    /// Bytes that were resident at its end and not at its start.
+    pub(crate) grown_bytes: i64,
 }
 
 /// The state of the process at a count.
@@ -29,11 +31,13 @@ struct Mark {
     records: u64,
     cpu: Duration,
     allocations: u64,
+    resident: u64,
 }
 
 impl Mark {
     fn now(records: u64) -> Self {
-        Self { at: Instant::now(), records, cpu: process::cpu(), allocations: process::allocations() }
+        let (cpu, allocations, resident) = (process::cpu(), process::allocations(), process::resident());
+        Self { at: Instant::now(), records, cpu, allocations, resident }
     }
 
     fn until(&self, end: &Self) -> Lap {
@@ -42,27 +46,41 @@ impl Mark {
             seconds: (end.at - self.at).as_secs_f64(),
             cpu_seconds: (end.cpu.saturating_sub(self.cpu)).as_secs_f64(),
             allocations: end.allocations - self.allocations,
+            grown_bytes: end.resident.cast_signed() - self.resident.cast_signed(),
         }
     }
 }
 
-/// Waits until `all` were handled or the client `is_over`; measures from the count `first` to the count `last`.
+/// What is used in a time.
+pub(crate) fn rest(time: Duration) -> Lap {
+    let start = Mark::now(0);
+    thread::sleep(time);
+    start.until(&Mark::now(0))
+}
+
+/// Waits until `all` are counted or the client `is_over`; measures from the count `first` to the count `last`.
 /// `None` if it did not come that far.
-pub(crate) fn watch(tally: &Tally, first: u64, last: u64, all: u64, is_over: impl Fn() -> bool) -> Option<Lap> {
+pub(crate) fn watch(
+    count: impl Fn() -> u64,
+    first: u64,
+    last: u64,
+    all: u64,
+    is_over: impl Fn() -> bool,
+) -> Option<Lap> {
     let (mut start, mut end) = (None, None);
     let (mut before, mut moved) = (0, Instant::now());
     loop {
-        let handled = tally.handled();
-        if start.is_none() && handled >= first {
-            start = Some(Mark::now(handled));
+        let counted = count();
+        if start.is_none() && counted >= first && counted > 0 {
+            start = Some(Mark::now(counted));
         }
-        if end.is_none() && handled >= last {
-            end = Some(Mark::now(handled));
+        if end.is_none() && counted >= last {
+            end = Some(Mark::now(counted));
         }
-        if handled > before {
-            (before, moved) = (handled, Instant::now());
+        if counted > before {
+            (before, moved) = (counted, Instant::now());
         }
-        if handled >= all || moved.elapsed() > PATIENCE || is_over() {
+        if counted >= all || moved.elapsed() > PATIENCE || is_over() {
             return Some(start?.until(&end?));
         }
         thread::sleep(LOOK);

@@ -24,6 +24,7 @@ struct Shard {
     first: AtomicU64,
     again: AtomicU64,
     foreign: AtomicU64,
+    warm: AtomicU64,
     sum: AtomicU64,
 }
 
@@ -41,7 +42,7 @@ impl Tally {
 
     /// Reads a body and ticks its number off.
     pub(crate) fn handle(&self, body: &[u8]) {
-        let number = body::number(body).unwrap_or(u64::MAX);
+        let number = body::number(body).unwrap_or(self.records);
         self.tick(number, body::checksum(body));
     }
 
@@ -49,7 +50,7 @@ impl Tally {
     pub(crate) fn tick(&self, number: u64, checksum: u64) {
         let shard = &self.shards[shard()];
         if number >= self.records {
-            return add(&shard.foreign, 1);
+            return add(if number == body::WARM_UP { &shard.warm } else { &shard.foreign }, 1);
         }
         let bit = 1 << (number % 64);
         let before = self.seen[(number / 64) as usize].fetch_or(bit, Relaxed);
@@ -64,6 +65,11 @@ impl Tally {
     /// Records handled until now, each counted once.
     pub(crate) fn handled(&self) -> u64 {
         self.sum(|shard| &shard.first)
+    }
+
+    /// Whether any record was handled, also one that only wakes up.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.handled() + self.sum(|shard| &shard.warm) > 0
     }
 
     /// Times that a record was handled after the first.

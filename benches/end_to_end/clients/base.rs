@@ -1,33 +1,33 @@
 //! (a) A loop around `BaseConsumer::poll`, on one thread: the cheapest that the safe interface has.
 
 use super::{LOOK, positions::Positions, reference};
-use crate::{child::Orders, tally::Tally};
+use crate::{child::Orders, desk::Desk};
 use rdkafka::{
     Message as _,
     consumer::{BaseConsumer, Consumer as _},
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A clock costs more than a record: it is read once for so many.
-const CLOCK: u64 = 64;
-
-pub(super) fn run(orders: &Orders, tally: &Tally, stop: &AtomicBool) {
+pub(super) fn run(orders: &Orders, desk: &Desk, stop: &AtomicBool) {
     let consumer: BaseConsumer = reference(orders).create().expect("a consumer");
     consumer.subscribe(&[&orders.topic]).expect("a topic");
-    let mut positions = Positions::new(&orders.topic);
-    let mut taken = 0_u64;
+    let mut positions = Positions::new(orders);
+    // What never ends is still under way: a safe committer commits nothing beyond it.
+    let mut is_stuck = false;
     while !stop.load(Ordering::Relaxed) {
-        match consumer.poll(LOOK) {
-            None => positions.commit_in_time(&consumer),
-            Some(message) => {
-                let message = message.expect("a record");
-                tally.handle(message.payload().unwrap_or_default());
-                positions.took(message.partition(), message.offset());
-                taken += 1;
-                if taken.is_multiple_of(CLOCK) {
-                    positions.commit_in_time(&consumer);
-                }
-            }
+        let Some(message) = consumer.poll(LOOK) else {
+            positions.commit_in_time(&consumer);
+            continue;
+        };
+        let message = message.expect("a record");
+        let body = message.payload().unwrap_or_default();
+        is_stuck |= desk.is_stuck(body);
+        if is_stuck && desk.is_stuck(body) {
+            continue;
+        }
+        desk.handle(body);
+        if !is_stuck && positions.took(message.partition(), message.offset()) {
+            positions.commit_in_time(&consumer);
         }
     }
     positions.finish(&consumer);

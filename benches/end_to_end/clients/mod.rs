@@ -1,29 +1,37 @@
 //! The clients that are measured: retrial, and what users would write by hand.
 
 mod base;
+mod futures;
 mod positions;
 mod retrial;
+mod sender;
 mod spawned;
 mod stream;
 mod tokio_runtime;
 
-use crate::{child::Orders, tally::Tally};
+use crate::{child::Orders, desk::Desk};
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 use std::{sync::atomic::AtomicBool, time::Duration};
 use tokio::runtime::{Builder, Runtime};
+
+pub(crate) use sender::written;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Client {
     /// retrial.
     Retrial,
-    /// (a) A loop around `BaseConsumer::poll`.
+    /// (a) A loop around `BaseConsumer::poll`. What never ends it passes by, and commits nothing beyond.
     Base,
     /// (b) A loop around `StreamConsumer::recv`.
     Stream,
     /// (c) `StreamConsumer` with a task per record, as many at once as a semaphore lets. Its commits are not safe.
     Spawned,
+    /// (a), which sends every record on.
+    Sender,
+    /// No Kafka: the same futures alone.
+    Futures,
 }
 
 impl Client {
@@ -34,6 +42,8 @@ impl Client {
             Self::Base => "BaseConsumer",
             Self::Stream => "StreamConsumer",
             Self::Spawned => "tokio::spawn",
+            Self::Sender => "ThreadedProducer",
+            Self::Futures => "futures alone",
         }
     }
 }
@@ -53,7 +63,7 @@ pub(crate) const PROPERTIES: &[(&str, &str)] = &[
 ];
 
 /// Of references only: retrial decides these itself.
-const OF_REFERENCES: &[(&str, &str)] = &[
+pub(crate) const OF_REFERENCES: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
@@ -62,19 +72,18 @@ const OF_REFERENCES: &[(&str, &str)] = &[
     ("queued.min.messages", "100000"),
 ];
 
-/// Between two commits of a reference.
-const COMMIT: Duration = Duration::from_millis(20);
-
 /// How long a client waits for a record before it looks whether it should end.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Reads until it is told to stop.
-pub(crate) fn run(orders: &Orders, tally: &'static Tally, stop: &AtomicBool) {
+pub(crate) fn run(orders: &Orders, desk: &'static Desk, stop: &AtomicBool) {
     match orders.client {
-        Client::Retrial => runtime().block_on(retrial::run(orders, tally, stop)),
-        Client::Base => base::run(orders, tally, stop),
-        Client::Stream => runtime().block_on(stream::run(orders, tally, stop)),
-        Client::Spawned => runtime().block_on(spawned::run(orders, tally, stop)),
+        Client::Retrial => runtime().block_on(retrial::run(orders, desk, stop)),
+        Client::Base => base::run(orders, desk, stop),
+        Client::Stream => runtime().block_on(stream::run(orders, desk, stop)),
+        Client::Spawned => runtime().block_on(spawned::run(orders, desk, stop)),
+        Client::Sender => sender::run(orders, desk, stop),
+        Client::Futures => runtime().block_on(futures::run(orders, desk)),
     }
 }
 

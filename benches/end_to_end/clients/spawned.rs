@@ -2,38 +2,42 @@
 //! also what runs still: a crash loses that.
 
 use super::{LOOK, positions::Positions, reference, tokio_runtime::Stream};
-use crate::{child::Orders, tally::Tally};
+use crate::{
+    child::Orders,
+    desk::{Desk, Work},
+};
 use rdkafka::{Message as _, consumer::Consumer as _};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::Semaphore;
 
-/// A clock costs more than a record: it is read once for so many.
-const CLOCK: u64 = 64;
-
-pub(super) async fn run(orders: &Orders, tally: &'static Tally, stop: &AtomicBool) {
+pub(super) async fn run(orders: &Orders, desk: &'static Desk, stop: &AtomicBool) {
     let consumer: Stream = reference(orders).create().expect("a consumer");
     consumer.subscribe(&[&orders.topic]).expect("a topic");
     let slots = Arc::new(Semaphore::new(orders.concurrency));
-    let mut positions = Positions::new(&orders.topic);
+    let mut positions = Positions::new(orders);
     let mut look = tokio::time::interval(LOOK);
-    let mut taken = 0_u64;
     loop {
         tokio::select! {
             biased;
             message = consumer.recv() => {
                 let message = message.expect("a record");
                 let slot = Arc::clone(&slots).acquire_owned().await.expect("a semaphore that is not closed");
-                positions.took(message.partition(), message.offset());
+                let look = positions.took(message.partition(), message.offset());
                 let message = message.detach();
                 tokio::spawn(async move {
-                    tally.handle(message.payload().unwrap_or_default());
+                    if let Work::Sleeps(millis) = desk.work {
+                        tokio::time::sleep(Duration::from_millis(millis)).await;
+                    }
+                    desk.handle(message.payload().unwrap_or_default());
                     drop(slot);
                 });
-                taken += 1;
-                if !taken.is_multiple_of(CLOCK) {
+                if !look {
                     continue;
                 }
             }
