@@ -116,7 +116,7 @@ impl<'a> Writer<'a> {
             (0..u64::from(self.topic.partitions.unsigned_abs())).for_each(|partition| {
                 self.write(partition, None, &buffer);
             });
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 

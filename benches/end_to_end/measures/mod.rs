@@ -44,12 +44,13 @@ fn orders(client: Client, place: &Place, topic: &Topic<'_>, records: u64) -> Ord
     }
 }
 
-/// Writes records that do not count until the client has seen one.
-fn wake(process: &mut Process, writer: &Writer<'_>) {
+/// Writes records that do not count until the client has seen one; when that was, in microseconds since 1970.
+fn wake(process: &mut Process, writer: &Writer<'_>) -> u64 {
     let is_awake = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| writer.warm_up(|| is_awake.load(Ordering::Relaxed)));
-        process.awake();
+        let at = process.awake();
         is_awake.store(true, Ordering::Relaxed);
-    });
+        at
+    })
 }

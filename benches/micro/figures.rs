@@ -15,7 +15,7 @@ pub(crate) struct Figures {
 }
 
 fn file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../benches/instructions/figures.txt")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../benches/micro/figures.txt")
 }
 
 impl Figures {
