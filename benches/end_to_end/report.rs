@@ -170,6 +170,12 @@ impl Report {
         if other == 0.0 { Value::Null } else { json!(short(own / other)) }
     }
 
+    /// How much more processor time than retrial's a record takes there. It needs no idle machine.
+    fn cpu_ratio(&self, line: &Line) -> Value {
+        let own = self.lines[0].cpu();
+        if own == 0.0 { Value::Null } else { json!(short(line.cpu() / own)) }
+    }
+
     /// Prints it.
     pub(crate) fn print(&self, as_json: bool) {
         if as_json {
@@ -183,13 +189,14 @@ impl Report {
         println!("{}{}", self.name, if self.is_sound() { "" } else { "  NOT SOUND" });
         for line in &self.lines {
             println!(
-                "  {:<18} {:>10.0}/s ±{:>3.0} %  ratio {:>6}  {:>6.3} µs CPU  {:>6.3} allocations  {:>5} MiB  missing {} \
+                "  {:<18} {:>10.0}/s ±{:>3.0} %  ratio {:>6}  {:>6.3} µs CPU (ratio {})  {:>6.3} allocations  {:>5} MiB  missing {} \
                  repeated {} garbled {}",
                 line.label,
                 line.rate(),
                 line.spread(self.metric) * 50.0,
                 self.ratio(line).to_string(),
                 line.cpu(),
+                self.cpu_ratio(line),
                 line.allocations(),
                 line.peak() >> 20,
                 line.missing(),
@@ -217,8 +224,10 @@ impl Report {
             fields.insert("reference".to_owned(), json!(line.label));
             fields.insert("reference_per_s".to_owned(), json!(line.rate().round()));
             fields.insert("ratio".to_owned(), self.ratio(line));
+            fields.insert("cpu_ratio".to_owned(), self.cpu_ratio(line));
             Value::Object(fields)
         };
+        object.insert("cpu_ratio".to_owned(), first.map_or(Value::Null, |line| self.cpu_ratio(line)));
         object.insert("references".to_owned(), references.iter().map(of).collect());
         Value::Object(object)
     }

@@ -53,7 +53,7 @@ impl Figures {
             let before = committed.rows.iter().find(|(known, _)| known == row);
             let (_, before) = before.ok_or_else(|| format!("{row} has no committed figure: -- --renew"))?;
             let change = now / before - 1.0;
-            println!("{row:<12} {now:>9.1}  committed {before:>9.1}  {:>+6.1} %", change * 100.0);
+            println!("{row:<17} {now:>9.1}  committed {before:>9.1}  {:>+6.1} %", change * 100.0);
             if change > limit {
                 grown.push(row.as_str());
             }

@@ -9,7 +9,7 @@ pub(crate) type Row = (&'static str, fn(u64));
 pub(crate) const ALL: &[Row] = &[
     ("unordered", |records| World::of("unordered").carry(records)),
     ("by-key", |records| World::of("by-key").carry(records)),
-    ("late", |records| World::of("late").carry(records)),
+    ("stuck", |records| World::of("stuck").carry(records)),
     ("forwarded", |records| World::of("forwarded").carry(records)),
     ("ledger", parts::ledger_in_order),
     ("ledger-scattered", parts::ledger_scattered),

@@ -25,9 +25,6 @@ const PARTITIONS: u32 = 12;
 const BATCH: u64 = 256;
 const REPORT: usize = 128;
 
-/// Batches between an arrival and its report, where reports are late.
-const LATE: usize = 8;
-
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// As large as the runtime's: a pointer and a number.
@@ -48,8 +45,10 @@ pub(crate) struct World {
     next: Vec<i64>,
     /// Begun and not reported.
     running: Vec<Work<Record>>,
+    /// Begun, and not reported before all others are.
+    stuck: Vec<Work<Record>>,
     by_key: bool,
-    late: bool,
+    first_is_stuck: bool,
     fails: bool,
     settled: u64,
 }
@@ -66,8 +65,9 @@ impl World {
             now: Timestamp::from_millis(1_000_000),
             next: vec![0; PARTITIONS as usize],
             running: Vec::new(),
+            stuck: Vec::new(),
             by_key,
-            late: row == "late",
+            first_is_stuck: row == "stuck",
             fails: row == "forwarded",
             settled: 0,
         };
@@ -101,6 +101,9 @@ impl World {
                 read += batch;
             }
             self.turn();
+            if self.settled + self.stuck.len() as u64 >= records {
+                self.running.append(&mut self.stuck);
+            }
             if self.settled >= records {
                 return;
             }
@@ -128,11 +131,9 @@ impl World {
     /// A millisecond later: reports, the engine's turn, and what it asks for.
     fn turn(&mut self) {
         self.now = self.now.shifted(1);
-        let kept = if self.late { LATE * BATCH as usize } else { 0 };
-        let ripe = self.running.len().saturating_sub(kept);
-        let is_over = self.out.is_empty() && ripe == 0;
-        let ripe = if is_over { self.running.len() } else { ripe };
-        let mut ended = self.running.drain(..ripe).collect::<Vec<_>>().into_iter();
+        let ended = std::mem::take(&mut self.running);
+        let ripe = ended.len();
+        let mut ended = ended.into_iter();
         while ended.len() > 0 {
             let report = ended.by_ref().take(REPORT).map(|work| finished(work, self.fails)).collect();
             self.engine.handle(self.now, Event::Finished(report), &mut self.out);
@@ -145,15 +146,14 @@ impl World {
     }
 
     fn carry_out(&mut self) {
-        self.running.append(&mut self.out.work);
+        for work in self.out.work.drain(..) {
+            let is_stuck = self.first_is_stuck && work.ticket.sequence == 0;
+            if is_stuck { &mut self.stuck } else { &mut self.running }.push(work);
+        }
         let now = self.now;
         let written = Appended { sent: now, acknowledged: now, appended: Some(now) };
-        let results: Vec<_> = self
-            .out
-            .forwards
-            .drain(..)
-            .map(|forward| Acknowledged { id: forward.id, result: Ok(written.clone()) })
-            .collect();
+        let results: Vec<_> =
+            self.out.forwards.drain(..).map(|forward| Acknowledged { id: forward.id, result: Ok(written) }).collect();
         if !results.is_empty() {
             self.settled += results.len() as u64;
             self.handle(Event::Acknowledged(results));
