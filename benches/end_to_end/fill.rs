@@ -108,14 +108,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes a record that wakes a client up, into each partition, until `is_awake`.
+    /// Writes records that wake a client up, one after another in turn over the partitions, until `is_awake`.
     pub(crate) fn warm_up(&self, is_awake: impl Fn() -> bool) {
         let mut buffer = [0; 16];
         body::write(body::WARM_UP, &mut buffer);
-        while !is_awake() {
-            (0..u64::from(self.topic.partitions.unsigned_abs())).for_each(|partition| {
-                self.write(partition, None, &buffer);
-            });
+        for turn in 0.. {
+            if is_awake() {
+                return;
+            }
+            self.write(turn, None, &buffer);
             thread::sleep(Duration::from_millis(10));
         }
     }
