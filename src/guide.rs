@@ -25,3 +25,7 @@ pub mod design {}
 /// What is tried to break the promises, by which command, and what it found.
 #[doc = include_str!("docs/testing.md")]
 pub mod testing {}
+
+/// How fast it is beside bare clients, how that is measured, and by which commands.
+#[doc = include_str!("docs/benchmarks.md")]
+pub mod benchmarks {}

@@ -65,7 +65,8 @@ impl Kafka {
         Self::start_after(unavailable, &Options::default())
     }
 
-    fn at(address: &str) -> Result<Self, String> {
+    /// Somebody's cluster, whose brokers are to be left alone.
+    pub fn at(address: &str) -> Result<Self, String> {
         let members = ready::members(address, Duration::from_secs(10))?;
         let brokers = members.into_iter().map(|(id, address)| Broker::foreign(id, address)).collect();
         Ok(Self::new("an address", brokers, None).announced(Instant::now()))
