@@ -41,6 +41,18 @@ async fn a_source_topic_that_does_not_exist_is_named_and_not_made() {
     assert_eq!(kafka.partitions(&format!("{group}.dlq")), 0, "nothing was made before the refusal");
 }
 
+/// A broker that has just come back tells for a moment what it knew before it went.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_topic_that_the_broker_shows_a_moment_later_is_waited_for() {
+    let kafka = available!(Kafka::shared());
+    let (group, topic) = (kafka.unique_group("later"), kafka.unique_topic("orders"));
+    let starting = tokio::spawn(Service::connect_with(app(&group, &topic), stage::reach(kafka), stage::quick()));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!starting.is_finished(), "it believed at once that the topic is missing, or that it is there");
+    kafka.create_topic(&topic, 1, &[]);
+    starting.await.expect("no panic").unwrap_or_else(|error| panic!("{error}"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_does_not_answer_is_named_after_about_ten_seconds() {
     available!(Kafka::shared());

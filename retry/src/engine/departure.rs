@@ -181,6 +181,8 @@ impl<R: Payload> Engine<R> {
                 self.forget_forwards(slot);
             }
         }
+        // Decided a moment ago, and not with the sink yet: the next owner forwards it (RULES 17).
+        out.forwards.retain(|forward| !slots.contains(&forward.slot));
         self.careful.release(&slots);
         let partitions = &self.partitions;
         let owned = |slot: Slot| {

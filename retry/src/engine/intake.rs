@@ -66,6 +66,7 @@ impl<R: Payload> Engine<R> {
             in_hand: VecDeque::new(),
             parked: Vec::new(),
             in_flight: 0,
+            left_over: 0,
             forwarding: 0,
             refused: 0,
             started: 0,

@@ -1,7 +1,8 @@
 //! What the engine knows of one assigned partition.
 //!
 //! # Invariants
-//! 1. `in_flight` counts the work handed out and not yet reported; `forwarding` the forwards not yet acknowledged.
+//! 1. `in_flight` counts the work handed out and not yet reported, `left_over` that of it which belongs to a log that is
+//!    gone; `forwarding` the forwards not yet acknowledged.
 //! 2. A record is unfinished in the ledger until it was done, discarded or its forward was acknowledged: so the
 //!    watermark never passes a record that could still be lost.
 
@@ -75,6 +76,7 @@ pub(super) struct Partition<R> {
     /// Work that was ready when the partition was blocked.
     pub(super) parked: Vec<Work<R>>,
     pub(super) in_flight: usize,
+    pub(super) left_over: usize,
     pub(super) forwarding: usize,
     /// Forwards of this partition that Kafka refuses at present.
     pub(super) refused: usize,
@@ -96,7 +98,15 @@ pub(super) struct Partition<R> {
 impl<R> Partition<R> {
     /// Whether new work of this partition may start.
     pub(super) fn may_start(&self) -> bool {
-        self.phase == Phase::Owned && self.refused == 0
+        self.phase == Phase::Owned && self.refused == 0 && self.left_over == 0
+    }
+
+    /// A piece of work was reported. True if it was the last of a log that is gone: what is left of it may start.
+    pub(super) fn reported(&mut self, ticket: Ticket) -> bool {
+        self.in_flight -= 1;
+        let is_left_over = ticket.sequence < self.base;
+        self.left_over -= usize::from(is_left_over);
+        is_left_over && self.left_over == 0
     }
 
     /// Whether the record was shown as started, where that must be before it starts.
@@ -138,6 +148,8 @@ impl<R> Partition<R> {
         self.forget_waiting();
         self.base += 1 << 40;
         self.started = self.base;
+        // Dropped attempts end when their workers get to it, and what is left of the log must not run beside them.
+        self.left_over = self.in_flight;
         self.ledger = ledger;
         self.suspects = None;
         // What was seen of the old log and not finished stands for its only copy in the new one.

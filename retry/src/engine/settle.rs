@@ -18,25 +18,21 @@ impl<R: Payload> Engine<R> {
             Finished::Done { ticket, topic, class, lane } => {
                 self.give_back(topic, class);
                 self.topics[topic.0 as usize].count(false);
-                if let Some(partition) = self.partition_mut(ticket.slot) {
-                    partition.in_flight -= 1;
+                if self.reported(ticket) {
                     self.complete(ticket, lane);
                 }
             }
             Finished::Abandoned { ticket, topic, class } => {
                 self.give_back(topic, class);
-                if let Some(partition) = self.partition_mut(ticket.slot) {
-                    partition.in_flight -= 1;
-                }
+                self.reported(ticket);
             }
             Finished::Unstarted(work) => {
                 self.give_back(work.topic, work.class);
-                if let Some(partition) = self.partition_mut(work.ticket.slot) {
-                    partition.in_flight -= 1;
-                    // The log may have been cut since, and then the record is read again.
-                    if partition.phase == Phase::Owned && partition.offset(work.ticket).is_some() {
-                        self.make_ready(*work);
-                    }
+                self.reported(work.ticket);
+                // The log may have been cut since, and then the record is read again.
+                let owned = self.partition(work.ticket.slot).filter(|partition| partition.phase == Phase::Owned);
+                if owned.is_some_and(|partition| partition.offset(work.ticket).is_some()) {
+                    self.make_ready(*work);
                 }
             }
             Finished::Other(report) => {
@@ -46,12 +42,20 @@ impl<R: Payload> Engine<R> {
                 }
                 let failed = matches!(outcome, Outcome::Retry(_) | Outcome::RetryAfter(..));
                 self.topics[work.topic.0 as usize].count(failed);
-                if let Some(partition) = self.partition_mut(work.ticket.slot) {
-                    partition.in_flight -= 1;
+                if self.reported(work.ticket) {
                     self.settle(now, work, outcome, out);
                 }
             }
         }
+    }
+
+    /// Takes note that a piece of work came back. False if its assignment is over.
+    fn reported(&mut self, ticket: Ticket) -> bool {
+        let Some(partition) = self.partition_mut(ticket.slot) else { return false };
+        if partition.reported(ticket) {
+            self.unpark(ticket.slot);
+        }
+        true
     }
 
     /// Plans what an outcome leads to, and does it.

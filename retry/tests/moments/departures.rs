@@ -222,3 +222,18 @@ fn a_partition_that_is_revoked_during_a_stop_leaves_as_soon_as_without_one() {
         assert_eq!(left, Some(released));
     }
 }
+
+/// Results and the news of a loss may come in one turn: nothing has been sent yet.
+#[test]
+fn what_was_to_be_forwarded_when_the_loss_was_told_is_not() {
+    let mut desk = Desk::new(settings());
+    desk.own(0, "orders", 1);
+    desk.own(1, "orders", 1);
+    for work in desk.take_work() {
+        desk.finish(work, Outcome::retry("down"));
+    }
+    assert_eq!(desk.out.forwards.len(), 2);
+    revoke(&mut desk, 0, true);
+    let kept: Vec<_> = desk.out.forwards.iter().map(|forward| forward.slot).collect();
+    assert_eq!(kept, [slot(1)]);
+}

@@ -26,6 +26,9 @@ use wanted::{Basis, DEFAULT_MAX_MESSAGE, Wanted};
 /// Partitions of a source topic that the embedded broker is asked to make.
 const EMBEDDED_SOURCE_PARTITIONS: i32 = 3;
 
+/// How long a source topic must be missing until it is said to be.
+const BELIEF: Duration = Duration::from_secs(3);
+
 /// What the topics are prepared for.
 #[derive(Clone, Debug)]
 pub(crate) struct Order<'a> {
@@ -138,12 +141,7 @@ pub enum TopicsError {
 /// # Errors
 /// The first thing that makes a safe start impossible, with what to do about it.
 pub(crate) fn prepare(cluster: &Cluster, order: &Order<'_>) -> Result<Prepared, TopicsError> {
-    let mut survey = cluster.survey()?;
-    make_embedded_sources(cluster, order, &mut survey)?;
-    let address = cluster.address().to_owned();
-    if let Some(&topic) = order.sources.iter().find(|&&topic| !survey.topics.contains_key(topic)) {
-        return Err(TopicsError::SourceMissing { topic: topic.to_owned(), address });
-    }
+    let mut survey = survey_with_sources(cluster, order)?;
     read_settings(cluster, order, &mut survey)?;
     let mut prepared = Prepared::default();
     let basis = basis(order, &survey, cluster.has_settings(), &mut prepared.warnings);
@@ -167,6 +165,23 @@ pub(crate) fn prepare(cluster: &Cluster, order: &Order<'_>) -> Result<Prepared, 
     }
     list(cluster, order, &survey, &mut prepared)?;
     Ok(prepared)
+}
+
+/// What is there, all sources among it. A broker that has just come back, or has much to do, answers for some time from
+/// what it knew before, and another one may be asked the next time: that a topic is missing is believed after [`BELIEF`].
+fn survey_with_sources(cluster: &Cluster, order: &Order<'_>) -> Result<Survey, TopicsError> {
+    let deadline = Instant::now() + BELIEF;
+    loop {
+        let mut survey = cluster.survey()?;
+        make_embedded_sources(cluster, order, &mut survey)?;
+        let missing = order.sources.iter().find(|&&topic| !survey.topics.contains_key(topic));
+        let Some(&topic) = missing else { return Ok(survey) };
+        if Instant::now() >= deadline {
+            let address = cluster.address().to_owned();
+            return Err(TopicsError::SourceMissing { topic: topic.to_owned(), address });
+        }
+        thread::sleep(5 * LOOK_AGAIN);
+    }
 }
 
 fn make_embedded_sources(cluster: &Cluster, order: &Order<'_>, survey: &mut Survey) -> Result<(), TopicsError> {
