@@ -13,6 +13,11 @@ pub mod retries_and_ordering {}
 #[doc = include_str!("docs/testing_handlers.md")]
 pub mod testing_handlers {}
 
+/// The `retrial` command: options, exit codes, forms of its JSON. Needs feature `cli`.
+#[cfg(feature = "cli")]
+#[doc = include_str!("docs/command_line.md")]
+pub mod command_line {}
+
 /// How it works, which holes are closed by which rule, and which tests show it.
 #[doc = include_str!("docs/design.md")]
 pub mod design {}

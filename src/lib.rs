@@ -28,8 +28,8 @@ mod topic;
 
 pub use app::{App, HandlerSet};
 pub use broker::kafka::{
-    EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, PositionsError, PropertyError, SourceError, TopicsError,
-    Unreachable, Unusable,
+    EMBEDDED_LIMITS, EmbeddedError, Feature, Kafka, OperatorError, PositionsError, PropertyError, SourceError,
+    TopicsError, Unreachable, Unusable,
 };
 pub use bytes::Bytes;
 pub use error::{BuildError, Mistake, TopicMistake};

@@ -49,9 +49,9 @@ fn code(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// Whether this is the name of a test, which is a sentence.
+/// Whether this is the name of a test, which is a sentence. A command has spaces.
 fn is_sentence(code: &str) -> bool {
-    code.matches('_').count() > 1
+    code.matches('_').count() > 1 && !code.contains(' ')
 }
 
 #[test]

@@ -71,6 +71,17 @@ impl Budget {
         true
     }
 
+    /// As many [`Budget::take`] in one call as there is room for, `most` at most. Returns how many slots were taken.
+    pub fn take_n(&mut self, topic: TopicIndex, most: usize) -> usize {
+        let taken = self.room(topic).min(most);
+        let Some(part) = self.topics.get_mut(usize::from(topic.0)) else { return 0 };
+        let before = part.beyond_reserve();
+        part.in_flight += taken;
+        self.shared_in_use += part.beyond_reserve() - before;
+        self.total += taken;
+        taken
+    }
+
     /// Returns the slot of an attempt that ended. More returns than takes count for nothing.
     pub fn give_back(&mut self, topic: TopicIndex) {
         let Some(part) = self.topics.get_mut(usize::from(topic.0)).filter(|part| part.in_flight > 0) else {
@@ -263,6 +274,25 @@ mod tests {
                     prop_assert_eq!(budget.in_flight(TopicIndex(index as u16)), count);
                 }
                 prop_assert_eq!(budget.total(), running.iter().sum::<usize>());
+            }
+        }
+
+        #[test]
+        fn many_at_once_are_as_many_one_by_one(
+            service in 0usize..40, limits in proptest::collection::vec(0usize..20, 1..4),
+            steps in proptest::collection::vec((0u16..4, 0usize..30, 0usize..10), 0..30),
+        ) {
+            let mut at_once = Budget::new(service, &limits);
+            let mut one_by_one = at_once.clone();
+            for (topic, most, back) in steps {
+                let topic = TopicIndex(topic);
+                let taken = (0..most).take_while(|_| one_by_one.take(topic)).count();
+                prop_assert_eq!(at_once.take_n(topic, most), taken);
+                for _ in 0..back.min(taken) {
+                    at_once.give_back(topic);
+                    one_by_one.give_back(topic);
+                }
+                prop_assert_eq!(format!("{at_once:?}"), format!("{one_by_one:?}"));
             }
         }
 

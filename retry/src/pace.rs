@@ -97,6 +97,8 @@ pub struct Pace {
     refused: bool,
     last: Option<Timestamp>,
     round_trips: VecDeque<Duration>,
+    /// The median of those: one slow answer must not leave ten times its length uncommitted.
+    usual: Duration,
     bytes_free: Timestamp,
     confirmed: Option<Timestamp>,
 }
@@ -112,6 +114,7 @@ impl Pace {
             refused: false,
             last: None,
             round_trips: VecDeque::new(),
+            usual: Duration::ZERO,
             bytes_free: Timestamp::from_millis(i64::MIN),
             confirmed: None,
         }
@@ -136,6 +139,7 @@ impl Pace {
             if self.round_trips.len() > REMEMBERED {
                 self.round_trips.pop_front();
             }
+            self.usual = median(&self.round_trips);
             self.confirmed = Some(sent);
         }
     }
@@ -176,7 +180,7 @@ impl Pace {
     /// Least time between two commits at present.
     #[must_use]
     pub fn floor(&self) -> Duration {
-        self.config.floor.max(self.usual_round_trip() * self.config.round_trips).min(self.config.lease / 2)
+        self.config.floor.max(self.usual * self.config.round_trips).min(self.config.lease / 2)
     }
 
     /// When the last commit that was accepted had been sent: the owner's lease counts from there.
@@ -191,16 +195,15 @@ impl Pace {
         self.outstanding
     }
 
-    /// The median of the last few: one slow answer must not leave ten times its length uncommitted.
-    fn usual_round_trip(&self) -> Duration {
-        let mut sorted: Vec<Duration> = self.round_trips.iter().copied().collect();
-        sorted.sort_unstable();
-        sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
-    }
-
     fn retry_wait(&self) -> Duration {
         self.config.interval.min(self.config.lease / 2)
     }
+}
+
+fn median(times: &VecDeque<Duration>) -> Duration {
+    let mut sorted: Vec<Duration> = times.iter().copied().collect();
+    sorted.sort_unstable();
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
 /// Bytes that one partition's entry adds to a commit request and to the offsets topic: its names, its metadata, and

@@ -1,86 +1,106 @@
 //! The command line. One file per command; the work itself is in [`crate::admin`].
+//!
+//! | room | does |
+//! |---|---|
+//! | `connection`, `settings` | which cluster and group: options, environment, a file |
+//! | `screen`, `table`, `times` | how results are written |
+//! | `payload`, `lines`, `letter_line`, `new_record` | bodies for people; records and dead letters as JSON, without loss |
+//! | `end` | what a command came to: exit codes, errors with their next step |
+//! | `interrupt`, `progress` | long work: Ctrl-C, and how far it is |
+//! | `generate` | completions and man pages |
+//! | the others | a command each |
 
+mod connection;
+mod dlq;
+mod end;
+mod enqueue;
+mod generate;
+mod interrupt;
+mod letter_line;
+mod lines;
+mod new_record;
+mod offsets;
+mod payload;
+mod progress;
+mod screen;
+mod settings;
 mod status;
+mod table;
+mod tail;
+mod times;
 
-use crate::broker::kafka::Kafka;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use connection::Connection;
+use end::Ended;
+use screen::Screen;
 use std::process::ExitCode;
 
-/// See how far a consumer group of retrial is, with no service running beside it.
+/// See, explain and move the work of a consumer group of retrial, with no service running beside it.
 #[derive(Debug, Parser)]
-#[command(name = "retrial", version, about, after_help = EXIT_CODES)]
+#[command(name = "retrial", version, after_help = AFTER, after_long_help = AFTER_LONG, max_term_width = 100)]
 struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    screen: screen::Options,
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched";
+const AFTER: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done";
+
+const AFTER_LONG: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done
+
+Where a setting comes from, the first that has it: an option, the environment (RETRIAL_BOOTSTRAP_SERVER, RETRIAL_GROUP,
+RETRIAL_TOPIC_PREFIX, RETRIAL_OUTPUT; client properties as RETRIAL_PROPERTY_SASL_PASSWORD for sasl.password), the file of
+--config or RETRIAL_CONFIG. Give secrets by file or environment: options are seen by every user of the machine.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// How far the group is, partition by partition: watermark, finished beyond it, unfinished.
-    Status(status::StatusArguments),
-}
-
-/// Which cluster and group.
-#[derive(Debug, Args)]
-struct Target {
-    /// Brokers to start from, host:port separated by commas.
-    #[arg(long, env = "RETRIAL_BOOTSTRAP_SERVER", value_name = "HOST:PORT")]
-    bootstrap_server: String,
-    /// The consumer group.
-    #[arg(long, env = "RETRIAL_GROUP")]
-    group: String,
-    /// What the names of the group's own topics begin with, if that is not the group.
-    #[arg(long)]
-    topic_prefix: Option<String>,
-    /// A client property of librdkafka; may be repeated. Values are never printed.
-    #[arg(short = 'X', value_name = "KEY=VALUE", value_parser = property)]
-    properties: Vec<(String, String)>,
-}
-
-impl Target {
-    fn kafka(&self) -> Kafka {
-        let kafka = Kafka::bootstrap(&self.bootstrap_server);
-        self.properties.iter().fold(kafka, |kafka, (key, value)| kafka.property(key, value))
-    }
-}
-
-fn property(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("a property is KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
-/// How results are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// For programs: one JSON document.
-    Json,
-}
-
-/// What a command came to.
-enum End {
-    Done,
-    NothingMatched,
+    /// How far the group is: watermarks, in flight, lag, tiers, dead letters, members.
+    Status(status::Arguments),
+    /// The dead letters: groups of alike errors, single ones, all of them as JSON lines.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
+    /// Where a stopped group begins again: show, set, write down, set back.
+    #[command(subcommand)]
+    Offsets(offsets::Command),
+    /// Write records to a source topic: from arguments, a file of JSON lines, standard input.
+    Enqueue(enqueue::Arguments),
+    /// Follow a topic, a tier, or the dead letters, with decoded values.
+    Tail(tail::Arguments),
+    /// Completions for a shell, on standard output.
+    Completions(generate::Completions),
+    /// Man pages, a file per command.
+    Man(generate::Man),
 }
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let result = match arguments.command {
-        Command::Status(arguments) => status::run(&arguments),
+    let arguments =
+        match Arguments::command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+            Ok(arguments) => arguments,
+            Err(error) => error.exit(),
+        };
+    let screen = match Screen::new(&arguments.screen) {
+        Ok(screen) => screen,
+        Err(error) => return end::code(Err(error)),
     };
-    match result {
-        Ok(End::Done) => ExitCode::SUCCESS,
-        Ok(End::NothingMatched) => ExitCode::from(3),
-        Err(error) => {
-            eprintln!("retrial: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    end::code(perform(&arguments, &screen))
 }
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
+    let connection = &arguments.connection;
+    match &arguments.command {
+        Command::Status(arguments) => status::run(arguments, connection, screen),
+        Command::Dlq(command) => dlq::run(command, connection, screen),
+        Command::Offsets(command) => offsets::run(command, connection, screen),
+        Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
+        Command::Tail(arguments) => tail::run(arguments, connection, screen),
+        Command::Completions(arguments) => generate::completions(arguments),
+        Command::Man(arguments) => generate::man(arguments),
+    }
+}

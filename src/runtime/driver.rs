@@ -29,9 +29,9 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Work is handed to one worker in runs of at most this many records: enough to make the hop cheap, few enough to share
-/// the load evenly.
-const RUN: usize = 32;
+/// Work is handed to one worker in runs of at most this many records: as many as are read of a partition in one go, so
+/// that the records of one batch mostly stay with one core; few enough to share the load evenly.
+const RUN: usize = 256;
 
 /// What the past of a record of a tier takes in memory, in bytes: some three hundred, and its texts.
 const HISTORY_BYTES: usize = 640;
@@ -361,23 +361,29 @@ impl<S: Source, K: Sink> Driver<S, K> {
         // A handler may block its thread, and whatever waits behind it: so a short list is shared out, too.
         let workers: usize = self.parts.crews.iter().map(Crew::len).sum();
         let longest = self.actions.work.len().div_ceil(workers.max(1)).clamp(1, RUN);
-        let mut run: Vec<Work<Record>> = Vec::new();
-        let mut crew = 0;
-        for work in self.actions.work.drain(..) {
-            let wanted = self.parts.topics[index(work.topic)].crew;
-            if run.len() == longest && sabotaged(Saboteur::LosesWork) {
-                continue;
+        let Parts { topics, crews, .. } = &mut self.parts;
+        let crew_of = |work: &Work<Record>| topics[index(work.topic)].crew;
+        let mut left = self.actions.work.drain(..);
+        while let Some(first) = left.as_slice().first() {
+            let crew = crew_of(first);
+            let count = run(left.as_slice(), longest, crew_of);
+            crews[crew].give(left.by_ref().take(count).collect());
+            if sabotaged(Saboteur::LosesWork) {
+                break;
             }
-            if run.len() == longest || (wanted != crew && !run.is_empty()) {
-                self.parts.crews[crew].give(std::mem::take(&mut run));
-            }
-            crew = wanted;
-            run.push(work);
-        }
-        if !run.is_empty() {
-            self.parts.crews[crew].give(run);
         }
     }
+}
+
+/// How much of the work goes to one worker together: at most `longest`, of one crew; not more of another partition once
+/// it is half as long. Cores that count references to the same batch wait for each other at every record.
+pub(super) fn run(work: &[Work<Record>], longest: usize, crew_of: impl Fn(&Work<Record>) -> usize) -> usize {
+    let Some(first) = work.first() else { return 0 };
+    let (crew, slot) = (crew_of(first), first.ticket.slot);
+    let goes_on = |(place, work): &(usize, &Work<Record>)| {
+        crew_of(work) == crew && (*place < longest.div_ceil(2) || work.ticket.slot == slot)
+    };
+    work.iter().take(longest).enumerate().take_while(goes_on).count()
 }
 
 fn index(topic: TopicIndex) -> usize {

@@ -13,7 +13,6 @@ use super::{
     worker::{BoxedAttempt, discard, poll, report},
 };
 use crate::{extract::Control, record::Record};
-use foldhash::fast::FixedState;
 use futures_util::{StreamExt, stream::FuturesUnordered, task::AtomicWaker};
 use retrial_core::{
     event::{Finished, Work},
@@ -21,7 +20,7 @@ use retrial_core::{
     outcome::{Outcome, Reason},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     sync::{
@@ -32,6 +31,9 @@ use std::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// Places for more pending attempts than this are given back when the last one has ended.
+const KEPT: usize = 1024;
+
 /// An attempt that was pending at its first poll.
 pub(super) struct Running {
     pub(super) work: Work<Record>,
@@ -39,9 +41,16 @@ pub(super) struct Running {
     pub(super) control: Arc<Control>,
 }
 
+/// Names a pending attempt: its place among the reins, and a number that is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name {
+    place: usize,
+    number: u64,
+}
+
 /// How an attempt ended.
 pub(super) struct End {
-    number: u64,
+    name: Name,
     pub(super) topic: TopicIndex,
     pub(super) finished: Finished<Record>,
     /// The box, if it can be used again.
@@ -54,6 +63,7 @@ const ABANDONED: u8 = 2;
 
 /// The worker's hold on a pending attempt.
 struct Reins {
+    number: u64,
     slot: Slot,
     record: Record,
     control: Arc<Control>,
@@ -91,7 +101,7 @@ impl Reins {
 
 /// A pending attempt as a future.
 struct Pending {
-    number: u64,
+    name: Name,
     running: Option<Running>,
     order: Arc<Order>,
 }
@@ -111,16 +121,16 @@ impl Future for Pending {
             return Poll::Pending;
         }
         let Some(Running { work, future, .. }) = this.running.take() else { return Poll::Pending };
-        let (number, topic) = (this.number, work.topic);
+        let (name, topic) = (this.name, work.topic);
         Poll::Ready(match polled {
-            Poll::Ready(Ok(outcome)) => End { number, topic, finished: report(work, outcome), spare: Some(future) },
+            Poll::Ready(Ok(outcome)) => End { name, topic, finished: report(work, outcome), spare: Some(future) },
             Poll::Ready(Err(outcome)) => {
                 discard(future);
-                End { number, topic, finished: report(work, outcome), spare: None }
+                End { name, topic, finished: report(work, outcome), spare: None }
             }
             Poll::Pending => {
                 discard(future);
-                End { number, topic, finished: given_up(work, state), spare: None }
+                End { name, topic, finished: given_up(work, state), spare: None }
             }
         })
     }
@@ -136,45 +146,74 @@ fn given_up(work: Work<Record>, state: u8) -> Finished<Record> {
 /// See the module's header.
 pub(super) struct Attempts {
     pending: FuturesUnordered<Pending>,
-    /// By number. Hashed alike in every process, so that what is given up together ends in the same order when it is
-    /// replayed.
-    reins: HashMap<u64, Reins, FixedState>,
-    deadlines: Vec<VecDeque<(Instant, u64)>>,
+    reins: Vec<Option<Reins>>,
+    /// Places of the reins that are free.
+    free: Vec<usize>,
+    deadlines: Vec<VecDeque<(Instant, Name)>>,
     timer: Option<Pin<Box<Sleep>>>,
-    next: u64,
+    numbers: u64,
 }
 
 impl Attempts {
     /// For so many topics.
     pub(super) fn new(topics: usize) -> Self {
         let deadlines = (0..topics).map(|_| VecDeque::new()).collect();
-        Self { pending: FuturesUnordered::new(), reins: HashMap::default(), deadlines, timer: None, next: 0 }
+        Self {
+            pending: FuturesUnordered::new(),
+            reins: Vec::new(),
+            free: Vec::new(),
+            deadlines,
+            timer: None,
+            numbers: 0,
+        }
     }
 
     /// Takes a pending attempt in. It is polled again at the next [`Attempts::poll_next`], with a waker of its own.
     pub(super) fn add(&mut self, running: Running, deadline: Option<Instant>) {
-        self.next += 1;
-        let number = self.next;
+        self.numbers += 1;
+        let number = self.numbers;
         let order = Arc::new(Order { state: AtomicU8::new(RUNS), waker: AtomicWaker::new() });
         let (slot, record) = (running.work.ticket.slot, running.work.record.clone());
         let (control, order_too) = (Arc::clone(&running.control), Arc::clone(&order));
-        self.reins.insert(number, Reins { slot, record, control, order: order_too });
+        let name = self.hold(Reins { number, slot, record, control, order: order_too });
         let topic = usize::from(running.work.topic.0);
         if let (Some(deadline), Some(queue)) = (deadline, self.deadlines.get_mut(topic)) {
-            queue.push_back((deadline, number));
+            queue.push_back((deadline, name));
             // Behind one attempt that takes long, the deadlines of those that ended would pile up.
             if queue.len() > 2 * self.reins.len() + 1024 {
-                queue.retain(|(_, number)| self.reins.contains_key(number));
+                queue.retain(|(_, name)| held(&self.reins, *name).is_some());
             }
         }
-        self.pending.push(Pending { number, running: Some(running), order });
+        self.pending.push(Pending { name, running: Some(running), order });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.free.len() == self.reins.len()
+    }
+
+    fn hold(&mut self, reins: Reins) -> Name {
+        let number = reins.number;
+        let place = self.free.pop().unwrap_or(self.reins.len());
+        match self.reins.get_mut(place) {
+            Some(free) => *free = Some(reins),
+            None => self.reins.push(Some(reins)),
+        }
+        Name { place, number }
+    }
+
+    fn let_go(&mut self, name: Name) {
+        self.reins[name.place] = None;
+        self.free.push(name.place);
+        if self.is_empty() && self.free.len() > KEPT {
+            (self.reins, self.free) = (Vec::new(), Vec::new());
+        }
     }
 
     /// The next attempt that ended.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         match self.pending.poll_next_unpin(cx) {
             Poll::Ready(Some(end)) => {
-                self.reins.remove(&end.number);
+                self.let_go(end.name);
                 Poll::Ready(end)
             }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
@@ -183,7 +222,7 @@ impl Attempts {
 
     /// Ends the attempts whose time is over, and sets the timer for the next.
     pub(super) fn expire(&mut self, cx: &mut Context<'_>) {
-        if self.reins.is_empty() {
+        if self.is_empty() {
             self.deadlines.iter_mut().for_each(VecDeque::clear);
             self.timer = None;
             return;
@@ -192,8 +231,8 @@ impl Attempts {
             let now = Instant::now();
             let mut next = None;
             for queue in &mut self.deadlines {
-                while let Some(&(deadline, number)) = queue.front() {
-                    match self.reins.get(&number) {
+                while let Some(&(deadline, name)) = queue.front() {
+                    match held(&self.reins, name) {
                         Some(_) if deadline > now => {
                             next = Some(next.map_or(deadline, |next: Instant| next.min(deadline)));
                             break;
@@ -217,12 +256,16 @@ impl Attempts {
 
     /// Fires the tokens of an assignment's attempts.
     pub(super) fn hurry(&self, slot: Slot) {
-        self.reins.values().filter(|reins| reins.slot == slot).for_each(|reins| reins.control.fire());
+        self.reins.iter().flatten().filter(|reins| reins.slot == slot).for_each(|reins| reins.control.fire());
     }
 
     /// Drops an assignment's attempts. One whose blocking function runs is waited for; its result counts for nothing
     /// then, because the assignment is gone.
     pub(super) fn abandon(&self, slot: Slot) {
-        self.reins.values().filter(|reins| reins.slot == slot).for_each(|reins| reins.give_up(ABANDONED));
+        self.reins.iter().flatten().filter(|reins| reins.slot == slot).for_each(|reins| reins.give_up(ABANDONED));
     }
+}
+
+fn held(reins: &[Option<Reins>], name: Name) -> Option<&Reins> {
+    reins.get(name.place)?.as_ref().filter(|reins| reins.number == name.number)
 }

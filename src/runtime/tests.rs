@@ -3,6 +3,7 @@
 use super::{
     blocking::BlockingThreads,
     crew::{Command, Crew, Report, Workplace},
+    driver::run,
     permit::Permits,
 };
 use crate::{
@@ -194,6 +195,39 @@ async fn many_that_end_behind_one_that_does_not_each_have_their_own_time() {
         assert!(bench.finished(200).await.iter().all(|finished| kind(finished).0 == "done"));
     }
     assert_eq!(kind(&bench.finished(1).await[0]).0, "retry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_limit_of_one_that_ended_is_not_that_of_the_next_in_its_place() {
+    async fn slow(body: String) {
+        tokio::time::sleep(secs(if body == "0" { 19 } else { 1_000_000 })).await;
+    }
+    let mut bench = Bench::new(app(handler(slow).timeout(secs(20))));
+    let began = Instant::now();
+    bench.give(0..2);
+    assert_eq!(kind(&bench.finished(1).await[0]).0, "done");
+    bench.give(2..3);
+    let mut times = Vec::new();
+    for _ in 0..2 {
+        let late = bench.finished(1).await;
+        times.push((late[0].ticket().sequence, began.elapsed().as_secs()));
+    }
+    assert_eq!(times, [(1, 20), (2, 39)]);
+}
+
+/// Two workers that count references to one batch wait for each other.
+#[test]
+fn a_run_of_work_is_long_and_ends_where_a_partition_does() {
+    let of = |slot, count| (0..count).map(move |sequence| Work { ticket: Ticket { slot, sequence }, ..work(sequence) });
+    let other = Slot { index: 4, ..SLOT };
+    let crew = |work: &Work<Record>| usize::from(work.topic.0);
+    let mut all: Vec<_> = of(SLOT, 10).chain(of(other, 10)).collect();
+    assert_eq!(run(&all, 8, crew), 8);
+    assert_eq!(run(&all[4..], 8, crew), 6, "the rest of its partition");
+    assert_eq!(run(&all[8..], 8, crew), 4, "a short one takes others along, up to half");
+    all[9].topic = TopicIndex(1);
+    assert_eq!(run(&all[4..], 8, crew), 5, "one crew");
+    assert_eq!(run(&[], 8, crew), 0);
 }
 
 #[tokio::test(start_paused = true)]

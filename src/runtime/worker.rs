@@ -123,6 +123,9 @@ impl Worker {
 
     /// Begins waiting attempts. Returns how many.
     fn begin(&mut self, cx: &mut Context<'_>) -> usize {
+        if self.queue.is_empty() {
+            return 0;
+        }
         let (now, watch) = (Instant::now(), self.place.permits.now());
         for begun in 0..TURN {
             let Some(work) = self.queue.pop_front() else { return begun };
@@ -189,7 +192,9 @@ impl Worker {
         if self.finished.is_empty() {
             return;
         }
-        let mut finished = std::mem::take(&mut self.finished);
+        // The next report is likely to be as long.
+        let next = Vec::with_capacity(self.finished.len());
+        let mut finished = std::mem::replace(&mut self.finished, next);
         if sabotaged(Saboteur::LosesReports) {
             finished.truncate(1);
         }

@@ -108,16 +108,20 @@ impl<R: Payload> Engine<R> {
             if self.topics[index].held_until(now).is_some() {
                 continue;
             }
-            while !self.topics[index].is_idle() && self.budget.take(topic) {
-                self.start_next(topic, out);
+            let limit = self.budget.limit(topic);
+            while let Some((class, count)) = self.topics[index].choose(self.budget.room(topic), limit) {
+                self.budget.take_n(topic, count);
+                out.work.reserve(count);
+                for _ in 0..count {
+                    let Some(work) = self.topics[index].pop(class) else { break };
+                    self.start(work, out);
+                }
             }
         }
     }
 
-    /// Hands out the next work of a topic; what may not start is parked or dropped, and gives its slot back.
-    fn start_next(&mut self, topic: TopicIndex, out: &mut Actions<R>) {
-        let limit = self.budget.limit(topic);
-        let Some(work) = self.topics[topic.0 as usize].pop(limit) else { return self.budget.give_back(topic) };
+    /// Hands out work that has a slot; what may not start is parked or dropped, and gives its slot back.
+    fn start(&mut self, work: Work<R>, out: &mut Actions<R>) {
         match self.partition_mut(work.ticket.slot) {
             Some(partition) if partition.may_start() && partition.is_shown(work.ticket) => {
                 partition.in_flight += 1;
@@ -125,7 +129,7 @@ impl<R: Payload> Engine<R> {
                 out.work.push(work);
             }
             waiting => {
-                let class = work.class;
+                let (topic, class) = (work.topic, work.class);
                 if let Some(partition) = waiting.filter(|partition| partition.phase == Phase::Owned) {
                     let unshown = partition.refused == 0;
                     partition.dirty |= unshown;

@@ -46,11 +46,17 @@ impl<R> Topic<R> {
         self.queues[work.class as usize].push_back(work);
     }
 
-    /// Takes the work whose turn it is, among so many slots that the topic may hold. Its class holds one of them
-    /// until [`Topic::give_back`].
-    pub(super) fn pop(&mut self, limit: usize) -> Option<Work<R>> {
-        let waiting = [0, 1, 2].map(|class: usize| !self.queues[class].is_empty());
-        let class = self.shares.next(waiting, limit)?;
+    /// Whose turn it is, among so many slots that the topic may hold, and how often in a row: up to `most` times where
+    /// one class alone waits, else once. The class holds as many slots, each until [`Topic::give_back`].
+    pub(super) fn choose(&mut self, most: usize, limit: usize) -> Option<(Class, usize)> {
+        let waiting = self.queues.each_ref().map(VecDeque::len);
+        let contested = waiting.iter().filter(|&&waiting| waiting > 0).count() > 1;
+        let chosen = self.shares.next_n(waiting, if contested { most.min(1) } else { most }, limit);
+        Class::ALL.into_iter().zip(chosen).find(|&(_, count)| count > 0)
+    }
+
+    /// Takes the next work of a class that was chosen.
+    pub(super) fn pop(&mut self, class: Class) -> Option<Work<R>> {
         self.queues[class as usize].pop_front()
     }
 
@@ -67,11 +73,6 @@ impl<R> Topic<R> {
     /// An attempt of this class ended, or did not start after all.
     pub(super) fn give_back(&mut self, class: Class) {
         self.shares.give_back(class);
-    }
-
-    /// Whether nothing is ready.
-    pub(super) fn is_idle(&self) -> bool {
-        self.queues.iter().all(VecDeque::is_empty)
     }
 
     /// How many more fresh records may be taken in before the ready queue is long enough.

@@ -23,10 +23,6 @@ use std::{
 /// vain, and newer metadata name another.
 const TRY: Duration = Duration::from_secs(2);
 
-/// What says that nobody has answered.
-const SILENCE: [RDKafkaErrorCode; 3] =
-    [RDKafkaErrorCode::OperationTimedOut, RDKafkaErrorCode::BrokerTransportFailure, RDKafkaErrorCode::BrokerDestroy];
-
 /// A topic as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
@@ -132,16 +128,7 @@ impl Cluster {
     /// Identities of topics; a topic is missing in the answer where there are none.
     pub(crate) fn topic_ids(&self, topics: &[&str]) -> Result<HashMap<String, [u8; 16]>, Unreachable> {
         let Self::Real(connection) = self else { return Ok(HashMap::new()) };
-        if topics.is_empty() {
-            return Ok(HashMap::new());
-        }
-        match any_broker(connection, |limit| topic_ids(connection.client(), topics, limit)) {
-            Ok(ids) => Ok(ids),
-            Err(fault) if fault.code == RDKafkaErrorCode::UnsupportedFeature || fault.is_forbidden() => {
-                Ok(HashMap::new())
-            }
-            Err(fault) => Err(connection.silent(REACH, &fault)),
-        }
+        identities(connection, topics)
     }
 
     /// Makes topics. One that exists by now, made by another process in the same moment, counts as made.
@@ -164,6 +151,18 @@ impl Cluster {
     }
 }
 
+/// Identities of topics; a topic is missing in the answer where there are none.
+pub(super) fn identities(connection: &Connection, topics: &[&str]) -> Result<HashMap<String, [u8; 16]>, Unreachable> {
+    if topics.is_empty() {
+        return Ok(HashMap::new());
+    }
+    match any_broker(connection, |limit| topic_ids(connection.client(), topics, limit)) {
+        Ok(ids) => Ok(ids),
+        Err(fault) if fault.code == RDKafkaErrorCode::UnsupportedFeature || fault.is_forbidden() => Ok(HashMap::new()),
+        Err(fault) => Err(connection.silent(REACH, &fault)),
+    }
+}
+
 /// The answer of whichever broker gives one within [`REACH`].
 fn any_broker<T>(connection: &Connection, request: impl FnMut(Duration) -> Result<T, Fault>) -> Result<T, Fault> {
     // Its answer is kept by the client; without one the next try is as good as this one was.
@@ -181,7 +180,7 @@ fn patiently<T>(
     let left = || deadline.saturating_duration_since(Instant::now()).min(each);
     loop {
         let answer = request(left());
-        let silent = answer.as_ref().is_err_and(|fault| SILENCE.contains(&fault.code));
+        let silent = answer.as_ref().is_err_and(Fault::is_silence);
         if !silent || left().is_zero() {
             return answer;
         }

@@ -22,6 +22,7 @@
 //! | [`topics`], [`cluster`] | start-up: sources there, own topics made and verified; real and embedded |
 //! | [`marks`], [`marker`] | partitions the group has read before, in the control topic: read and written |
 //! | [`pasts`] | what those marks, and what was seen since, say of a partition's past |
+//! | [`operator`], [`scan`], [`outbox`] | what an operator asks and changes; ranges of partitions, read in batches; records written |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
 //! | [`embedded`] | a broker inside the process |
 //! | [`ffi`] | the C interface: all unsafe code of this crate |
@@ -47,6 +48,10 @@ mod letter;
 mod marker;
 mod marks;
 mod missing;
+mod operator;
+#[cfg(test)]
+mod operator_tests;
+mod outbox;
 mod pasts;
 mod producer;
 mod properties;
@@ -56,6 +61,7 @@ mod reading_tests;
 mod ready;
 mod rebalance;
 mod rights;
+mod scan;
 mod serving;
 #[cfg(test)]
 mod sink_tests;
@@ -68,20 +74,26 @@ mod wire;
 
 pub(crate) use cluster::Cluster;
 pub use committed::PositionsError;
-pub(crate) use committed::{Position, has_committed, positions};
+pub(crate) use committed::has_committed;
 pub use connect::Kafka;
 pub use connection::Unreachable;
 pub use consumer::SourceError;
 pub(crate) use consumer::{KafkaSource, SourceSetup};
 pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
+pub(crate) use fingerprint::fnv1a;
+pub(crate) use letter::REFERENCE;
 pub(crate) use marker::Marker;
 pub(crate) use marks::Marks;
 pub use missing::Feature;
+pub use operator::OperatorError;
+pub(crate) use operator::{MemberSeen, NewOffset, Operator, Place};
+pub(crate) use outbox::Outbox;
 pub(crate) use pasts::Pasts;
 pub(crate) use producer::{KafkaSink, SinkSetup};
 #[cfg(test)]
 pub(crate) use properties::ClientProperties;
 pub use properties::PropertyError;
 pub(crate) use reading::{backlog, read_marks, vanishes};
+pub(crate) use scan::{Ends, Found, Next, Range, Visitor};
 pub(crate) use topics::{Order as TopicsOrder, Prepared, prepare};
 pub use topics::{TopicsError, verify::Unusable};

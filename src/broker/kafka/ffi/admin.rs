@@ -45,6 +45,16 @@ impl Fault {
         Self { code: RDKafkaErrorCode::InvalidArgument, text: text.into() }
     }
 
+    /// Whether nobody has answered.
+    pub(in crate::broker::kafka) fn is_silence(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::BrokerDestroy
+        )
+    }
+
     /// Whether the broker refused for want of a right.
     pub(in crate::broker::kafka) fn is_forbidden(&self) -> bool {
         matches!(

@@ -88,7 +88,7 @@ pub(super) fn text(string: *const c_char) -> Option<String> {
 
 unsafe extern "C" {
     #[link_name = "rd_kafka_error_code"]
-    fn error_code(error: *const c_void) -> c_int;
+    pub(super) fn error_code(error: *const c_void) -> c_int;
     #[link_name = "rd_kafka_event_error"]
     pub(super) fn event_error(event: *mut c_void) -> c_int;
     #[link_name = "rd_kafka_committed"]

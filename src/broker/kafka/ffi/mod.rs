@@ -7,6 +7,7 @@
 
 pub(super) mod admin;
 mod code;
+mod groups;
 mod messages;
 pub(super) mod mock;
 mod offsets;
@@ -21,6 +22,7 @@ pub(super) mod topics;
 #[cfg(test)]
 pub(super) use code::code_for_tests;
 pub(super) use code::{Code, Refusal};
+pub(super) use groups::{Described, alter_offsets, describe_group, list_offsets};
 pub(super) use messages::{Message, Reader, Slice};
 pub(super) use offsets::{Listed, OffsetList};
 pub(super) use queue::Queue;

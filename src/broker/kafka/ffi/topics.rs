@@ -186,7 +186,7 @@ fn c_texts(texts: &[&str]) -> Result<Vec<CString>, Fault> {
 ///
 /// # Safety
 /// What `get` returns is null or an array of as many handles as it counts, which outlives `'a`.
-unsafe fn list<'a, T>(get: impl FnOnce(*mut usize) -> *mut *const T) -> &'a [*const T] {
+pub(super) unsafe fn list<'a, T>(get: impl FnOnce(*mut usize) -> *mut *const T) -> &'a [*const T] {
     let mut count = 0;
     let first = get(&raw mut count);
     // SAFETY: as promised by the caller.

@@ -1,0 +1,127 @@
+//! A scan of the dead-letter topic through a filter.
+
+use super::{AdminError, Filter, Progress, filter::Candidate};
+use crate::broker::kafka::{Ends, Found, Kafka, Next, Operator, Range, Visitor};
+use retrial_core::{
+    history::{History, carried},
+    naming::GroupNames,
+};
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+/// Sees each letter that the filter admits.
+pub(super) type Take<'t> = dyn FnMut(&Found<'_>, Result<History, String>) -> ControlFlow<()> + 't;
+
+/// The dead letters of a group, and which of them are meant.
+pub(super) struct Sift<'s> {
+    operator: Operator,
+    group: &'s str,
+    topic: String,
+    filter: &'s Filter,
+}
+
+/// How it ended.
+#[derive(Debug, Default)]
+pub(super) struct Sifted {
+    pub(super) scanned: u64,
+    pub(super) matched: u64,
+    pub(super) complete: bool,
+    /// Where each partition goes on.
+    pub(super) next: BTreeMap<i32, i64>,
+}
+
+impl<'s> Sift<'s> {
+    pub(super) fn new(kafka: &Kafka, names: &'s GroupNames, filter: &'s Filter) -> Result<Self, AdminError> {
+        let (operator, topic) = (Operator::connect(kafka, names.group())?, names.dead_letters());
+        if !operator.topics().contains_key(&topic) {
+            return Err(AdminError::NoTopic { topic, address: kafka.address().to_owned() });
+        }
+        Ok(Self { operator, group: names.group(), topic, filter })
+    }
+
+    /// Looks at all that is there now, or at what follows `from`.
+    pub(super) fn run(
+        &self,
+        from: &BTreeMap<i32, i64>,
+        progress: &mut dyn Progress,
+        take: &mut Take<'_>,
+    ) -> Result<Sifted, AdminError> {
+        let ranges = self.ranges(from)?;
+        let next = ranges.iter().map(|range| (range.place.1, range.from)).collect();
+        let ends: Vec<(i32, i64)> = ranges.iter().map(|range| (range.place.1, range.to)).collect();
+        let sifted = Sifted { next, ..Sifted::default() };
+        let mut sieve = Sieve { group: self.group, filter: self.filter, sifted, take, progress };
+        let complete = self.operator.scan(ranges, Ends::AtTheirEnd, &mut sieve)?;
+        let mut sifted = sieve.sifted;
+        sifted.complete = complete;
+        if complete {
+            sifted.next.extend(ends);
+        }
+        Ok(sifted)
+    }
+
+    /// Looks at one offset.
+    pub(super) fn run_one(&self, partition: i32, offset: i64, take: &mut Take<'_>) -> Result<(), AdminError> {
+        let place = (self.topic.clone(), partition);
+        let is_there = self.operator.partitions(&self.topic).contains(&place);
+        let log = if is_there { self.operator.logs(std::slice::from_ref(&place))?.remove(&place) } else { None };
+        if log.is_none_or(|log| !(log.start..log.end).contains(&offset)) {
+            return Ok(());
+        }
+        let range = Range { place, from: offset, to: offset + 1 };
+        let (progress, sifted) = (&mut (), Sifted::default());
+        let mut sieve = Sieve { group: self.group, filter: self.filter, sifted, take, progress };
+        self.operator.scan(vec![range], Ends::AtTheirEnd, &mut sieve)?;
+        Ok(())
+    }
+
+    /// The topic is stamped by its brokers, so times rise with offsets, and bounds by time are bounds by offset.
+    fn ranges(&self, from: &BTreeMap<i32, i64>) -> Result<Vec<Range>, AdminError> {
+        let places = self.operator.partitions(&self.topic);
+        let logs = self.operator.logs(&places)?;
+        let first = |time| self.operator.first_since(&places, time);
+        let (since, until) = (self.filter.since.map(first).transpose()?, self.filter.until.map(first).transpose()?);
+        let range = |(place, log): (_, retrial_core::event::LogRange)| {
+            let place: (String, i32) = place;
+            let first = since.as_ref().map_or(log.start, |since| since.get(&place).copied().unwrap_or(log.end));
+            let last = until.as_ref().and_then(|until| until.get(&place).copied()).unwrap_or(log.end);
+            let asked = from.get(&place.1).copied().unwrap_or(log.start);
+            Range { from: first.max(log.start).max(asked), to: last.min(log.end), place }
+        };
+        Ok(logs.into_iter().map(range).collect())
+    }
+}
+
+/// A filter at work.
+struct Sieve<'a, 't> {
+    group: &'a str,
+    filter: &'a Filter,
+    sifted: Sifted,
+    take: &'a mut Take<'t>,
+    progress: &'a mut dyn Progress,
+}
+
+impl Visitor for Sieve<'_, '_> {
+    fn record(&mut self, found: &Found<'_>) -> Next {
+        self.sifted.scanned += 1;
+        self.sifted.next.insert(found.partition(), found.offset() + 1);
+        let history = match History::decode(self.group, found.headers()) {
+            Ok(Some(history)) => Ok(history),
+            Ok(None) => Err("it has no headers of retrial: somebody else wrote it".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let candidate =
+            Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
+        if !self.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {
+            return Next::More;
+        }
+        self.sifted.matched += 1;
+        match (self.take)(found, history) {
+            ControlFlow::Continue(()) => Next::More,
+            ControlFlow::Break(()) => Next::Stop,
+        }
+    }
+
+    fn progress(&mut self, done: u64, of: u64) -> ControlFlow<()> {
+        self.progress.advanced(done, of)
+    }
+}

@@ -1,0 +1,11 @@
+//! The command line, as a process, on a real Kafka.
+
+mod command;
+mod dlq;
+mod enqueue;
+mod letters;
+mod member;
+mod offsets;
+mod status;
+mod tail;
+mod usage;
