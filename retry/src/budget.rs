@@ -180,6 +180,14 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_that_may_start_nothing_has_no_part_in_the_reserves() {
+        let mut budget = Budget::new(10, &[10, 0, 0]);
+        assert_eq!((budget.reserve(TopicIndex(0)), budget.reserve(TopicIndex(1))), (5, 0));
+        budget.set_limit(TopicIndex(1), 10);
+        assert_eq!((budget.reserve(TopicIndex(0)), budget.reserve(TopicIndex(1))), (2, 2));
+    }
+
+    #[test]
     fn a_lowered_limit_drains_and_a_raised_one_is_used() {
         let (a, b) = (TopicIndex(0), TopicIndex(1));
         let mut budget = Budget::new(10, &[10, 0]);

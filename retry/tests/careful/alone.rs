@@ -77,6 +77,23 @@ fn rule_8_a_suspect_that_lasts_is_told_to() {
     assert!(mark.stage == Told::Alone && mark.runs[0].lasted, "{mark:?}");
 }
 
+#[test]
+fn rule_8_a_suspect_lasts_from_a_quarter_of_a_second_on() {
+    let mut stage = after_a_death(50);
+    while stage.running.is_empty() {
+        stage.turn(&mut |_| Deed::Stays);
+    }
+    let (began, slot) = (stage.now, stage.running[0].ticket.slot);
+    let place = if stage.slot(PLACE) == slot { PLACE } else { OTHER };
+    let mut told = None;
+    while stage.now.since(began).as_millis() < 1_000 {
+        stage.turn(&mut |_| Deed::Stays);
+        let lasted = stage.said(place).suspicion.marks.iter().any(|mark| mark.runs.iter().any(|run| run.lasted));
+        told = told.or(lasted.then_some(stage.now.since(began).as_millis()));
+    }
+    assert!(matches!(told, Some(250..=400)), "{told:?}");
+}
+
 /// Long suspects of many: after half a minute ordinary work goes on.
 #[test]
 fn rule_8_ordinary_work_waits_for_all_suspects_together_no_longer_than_half_a_minute() {
@@ -90,8 +107,72 @@ fn rule_8_ordinary_work_waits_for_all_suspects_together_no_longer_than_half_a_mi
     }
     let waited = (stage.now.as_millis() - began.as_millis()) / 1_000;
     assert!((30..=33).contains(&waited), "{waited} s");
-    let ended = stage.notices.iter().filter(|notice| matches!(notice, Notice::CarefulEnded)).count();
-    assert_eq!(ended, 1);
+    let told = |fits: fn(&&Notice) -> bool| stage.notices.iter().filter(fits).count();
+    assert_eq!(told(|notice| matches!(notice, Notice::CarefulEnded)), 1);
+    let survived = told(|notice| matches!(notice, Notice::SuspectSurvived { outlived: true, .. }));
+    assert_eq!(survived, told(|notice| matches!(notice, Notice::SuspectAnnounced { .. })), "the last one, too");
+}
+
+/// Suspects that take their time, one after the other: who runs when ordinary work goes on has survived.
+#[test]
+fn rule_8_who_runs_alone_when_ordinary_work_goes_on_is_no_suspect_any_more() {
+    let mut stage = Stage::new(Setup::default(), 64);
+    stage.run(5, |_| Deed::Stays);
+    stage.die();
+    stage.fill(PLACE, 10);
+    let mut turns = [0; 64];
+    while !stage.notices.iter().any(|notice| matches!(notice, Notice::CarefulEnded)) {
+        stage.turn(&mut |work| match turns.get_mut(work.record.0 as usize) {
+            Some(turns) if *turns < 36 => {
+                *turns += 1;
+                Deed::Stays
+            }
+            _ => DONE,
+        });
+    }
+    let told = |fits: fn(&&Notice) -> bool| stage.notices.iter().filter(fits).count();
+    let announced = told(|notice| matches!(notice, Notice::SuspectAnnounced { .. }));
+    assert!((20..40).contains(&announced), "{announced}");
+    assert_eq!(told(|notice| matches!(notice, Notice::SuspectSurvived { .. })), announced);
+}
+
+/// A forward of the same partition is refused between the announcement of a suspect and its acceptance.
+#[test]
+fn rule_8_a_suspect_of_a_blocked_partition_waits_although_it_was_announced() {
+    let mut stage = Stage::new(Setup { concurrency: 4, ..Setup::default() }, 4);
+    stage.run(5, |_| Deed::Stays);
+    stage.die();
+    // The first one outlives its time, and the second one is announced.
+    let announced =
+        |stage: &Stage| stage.notices.iter().filter(|notice| matches!(notice, Notice::SuspectAnnounced { .. })).count();
+    while announced(&stage) < 2 {
+        stage.answers = !stage.notices.iter().any(|notice| matches!(notice, Notice::SuspectSurvived { .. }));
+        stage.turn(&mut |_| Deed::Stays);
+    }
+    stage.refuses = true;
+    let first = stage.running.remove(0);
+    stage.end(first, Outcome::dead("no"));
+    stage.answers = true;
+    stage.run(3, |_| Deed::Stays);
+    assert!(stage.running.is_empty(), "{:?}", stage.running);
+    stage.refuses = false;
+    stage.run(60, |_| DONE);
+    assert_eq!(stage.done.len(), 3);
+}
+
+/// An outage of the coordinator while a suspect is about to be announced.
+#[test]
+fn rule_8_a_suspect_that_could_not_be_announced_for_half_a_minute_runs_as_ordinary_work() {
+    let mut stage = after_a_death(50);
+    while !stage.notices.iter().any(|notice| matches!(notice, Notice::SuspectAnnounced { .. })) {
+        stage.turn(&mut |_| Deed::Stays);
+    }
+    stage.answers = false;
+    stage.run(35, |_| Deed::Stays);
+    assert!(stage.running.is_empty(), "started unannounced");
+    stage.answers = true;
+    stage.run(5, |_| DONE);
+    assert_eq!(stage.done.len(), 100);
 }
 
 /// Long attempts run when suspects come: they are waited for, and then not any longer; the crash that follows proves

@@ -74,6 +74,23 @@ fn rule_8_the_wary_stretch_ends() {
     assert_eq!(stage.running.len(), 200);
 }
 
+/// Each of them is a suspect if the process vanishes: all partitions together show as many as can run.
+#[test]
+fn rule_8_partitions_show_together_as_many_as_can_run() {
+    let mut stage = Stage::empty(Setup { concurrency: 400, ..Setup::default() });
+    let places: Vec<_> = (0..10).map(|partition| ("orders", partition)).collect();
+    places.iter().for_each(|&place| stage.fill(place, 200));
+    stage.begin();
+    stage.answers = false;
+    stage.run(1, |_| Deed::Stays);
+    stage.answer(&CommitResult::Accepted { refused: Vec::new() });
+    stage.die();
+    stage.answers = true;
+    stage.run(1, |_| Deed::Stays);
+    let shown: Vec<i64> = places.iter().map(|&place| stage.said(place).started_below).collect();
+    assert_eq!(shown, [40; 10]);
+}
+
 /// Suspicion takes room in the commit metadata, and admission knows.
 #[test]
 fn rule_8_the_map_of_what_is_finished_stays_whole_beside_suspicion() {
@@ -92,4 +109,25 @@ fn rule_8_the_map_of_what_is_finished_stays_whole_beside_suspicion() {
     assert!(stage.done.len() > 500, "{}", stage.done.len());
     assert!(stage.done.iter().all(|&offset| covered(offset)), "{} are done", stage.done.len());
     assert!(stage.running.len() >= 290, "{}", stage.running.len());
+}
+
+/// What waits only for being shown does not wait for the next commit in turn; and nobody commits more for it else.
+#[test]
+fn rule_8_commits_are_hastened_while_something_waits_to_be_shown_and_only_then() {
+    let mut stage = after_a_death(400);
+    let began = stage.now;
+    while stage.done.len() < 400 {
+        stage.turn(&mut |_| DONE);
+    }
+    // Seven commits show them, 64 at a time.
+    assert!(stage.now.since(began).as_millis() <= 1_000, "{:?}", stage.now.since(began));
+    // Records that come one by one: each is shown, and that it is done is not urgent.
+    let commits = stage.commits;
+    for _ in 0..40 {
+        stage.fill(PLACE, 1);
+        for _ in 0..4 {
+            stage.turn(&mut |_| DONE);
+        }
+    }
+    assert_eq!(stage.commits - commits, 40);
 }

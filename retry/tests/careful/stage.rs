@@ -70,7 +70,11 @@ pub(crate) struct Stage {
     generations: u32,
     /// Whether commits are answered.
     pub(crate) answers: bool,
+    /// Whether forwards are refused.
+    pub(crate) refuses: bool,
     unanswered: Vec<(CommitId, Vec<CommitEntry>)>,
+    /// When the engine wants to be called next; after an event it is called at once.
+    wakes: Option<Timestamp>,
     pub(crate) running: Vec<Work<Rec>>,
     /// Offsets in the order in which their attempts began.
     pub(crate) began: Vec<i64>,
@@ -79,6 +83,8 @@ pub(crate) struct Stage {
     /// What went to a tier.
     pub(crate) forwarded: Vec<History>,
     pub(crate) notices: Vec<Notice>,
+    /// Commits that were sent.
+    pub(crate) commits: usize,
     pub(crate) deaths: u32,
     pub(crate) left: bool,
 }
@@ -131,13 +137,16 @@ impl Stage {
             slots: BTreeMap::new(),
             generations: 0,
             answers: true,
+            refuses: false,
             unanswered: Vec::new(),
+            wakes: None,
             running: Vec::new(),
             began: Vec::new(),
             done: Vec::new(),
             letters: Vec::new(),
             forwarded: Vec::new(),
             notices: Vec::new(),
+            commits: 0,
             deaths: 0,
             left: false,
         }
@@ -192,6 +201,7 @@ impl Stage {
 
     pub(crate) fn handle(&mut self, event: Event<Rec>) {
         self.engine.handle(self.now, event, &mut self.out);
+        self.wakes = Some(self.now);
         self.act();
     }
 
@@ -223,13 +233,19 @@ impl Stage {
         let now = self.now;
         let written = out.forwards.iter().map(|forward| Acknowledged {
             id: forward.id,
-            result: Ok(Appended { sent: now, acknowledged: now, appended: Some(now) }),
+            result: match self.refuses {
+                true => Err(ForwardError::Refused("no leader".into())),
+                false => Ok(Appended { sent: now, acknowledged: now, appended: Some(now) }),
+            },
         });
         let written: Vec<Acknowledged> = written.collect();
         for action in out.others {
             match action {
                 Action::Start { slot, offset } => self.slots.get_mut(&slot).unwrap().1 = offset,
-                Action::Commit(id, entries) => self.unanswered.push((id, entries)),
+                Action::Commit(id, entries) => {
+                    self.commits += 1;
+                    self.unanswered.push((id, entries));
+                }
                 Action::Release(slots) => self.slots.retain(|slot, _| !slots.contains(slot)),
                 Action::Abandon(slot) => self.abandon(slot),
                 Action::Leave => self.left = true,
@@ -253,7 +269,7 @@ impl Stage {
         self.engine.handle(self.now, Event::Finished(gone), &mut self.out);
     }
 
-    fn fetch(&mut self) {
+    pub(crate) fn fetch(&mut self) {
         let by_partition = matches!(self.setup.order, Order::ByPartition(_));
         for slot in self.slots.keys().copied().collect::<Vec<_>>() {
             let (place, position) = self.slots[&slot];
@@ -304,6 +320,7 @@ impl Stage {
     /// 25 ms in which handlers do what is said.
     pub(crate) fn turn(&mut self, handler: &mut dyn FnMut(&Work<Rec>) -> Deed) {
         self.now = self.now.shifted(STEP);
+        self.wake();
         if self.answers {
             self.answer(&CommitResult::Accepted { refused: Vec::new() });
         }
@@ -321,6 +338,29 @@ impl Stage {
                 }
             }
         }
+        self.settle();
+    }
+
+    /// Nothing has happened but that time has passed: the engine does only what it had asked to be called for.
+    fn wake(&mut self) {
+        let asked = self.wakes.is_some_and(|at| at <= self.now);
+        let wanted = self.engine.advance(self.now, &mut self.out);
+        let idle = self.out.others.is_empty() && self.out.work.is_empty() && self.out.forwards.is_empty();
+        assert!(asked || idle, "{:?} at {}, and it wanted to be called at {:?}", self.out.others, self.now, self.wakes);
+        self.wakes = wanted;
+        self.act();
+    }
+
+    /// Lets the engine do all that is possible now.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            self.wakes = self.engine.advance(self.now, &mut self.out);
+            if self.out.others.is_empty() && self.out.work.is_empty() && self.out.forwards.is_empty() {
+                break;
+            }
+            self.act();
+        }
+        assert!(self.wakes.is_none_or(|at| at > self.now), "it never rests at {}", self.now);
     }
 
     pub(crate) fn end(&mut self, work: Work<Rec>, outcome: Outcome) {

@@ -147,6 +147,19 @@ proptest! {
     }
 }
 
+/// The worst there is: each record beyond a gap of its own, and all that there is room for in one go.
+#[test]
+fn what_is_admitted_in_one_go_fits_whatever_gaps_it_has() {
+    for budget in [600, LIMIT] {
+        let ledger = Ledger::resume(40, 8, Vec::new());
+        let mut adversary = Adversary { ledger, waiting: Vec::new(), epoch: 8, dice: Dice(7), budget };
+        let room = adversary.ledger.safe_room(budget);
+        assert!((10..1_000).contains(&room), "{room} records in {budget} bytes");
+        (0..room).for_each(|_| adversary.receive(Log::Patches(0)));
+        adversary.run_out();
+    }
+}
+
 /// Receives as much as there is room for, in batches of 200.
 fn fill(ledger: &mut Ledger, mut gap: impl FnMut(i64) -> i64) -> usize {
     let before = ledger.unfinished();
