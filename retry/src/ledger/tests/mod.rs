@@ -277,3 +277,20 @@ fn epochs_below_the_watermark_are_forgotten() {
     }
     assert!(ledger.epochs.changes() <= 512, "{} changes", ledger.epochs.changes());
 }
+
+/// What an earlier owner finished ahead continues a run that ends where records are still to come only if it begins
+/// there and is of the same epoch.
+#[test]
+fn a_run_ahead_is_not_joined_over_a_hole_or_over_a_change_of_the_epoch() {
+    let run = |from, to, leader_epoch| FinishedRun { from, to, leader_epoch };
+    for (ahead, joined) in [(run(10, 20, 5), false), (run(5, 20, 6), false), (run(5, 20, 5), true)] {
+        let mut ledger = Ledger::resume(0, 5, vec![ahead]);
+        for offset in 0..5 {
+            assert_eq!(ledger.receive(offset, 5), Receipt::Admitted(offset as u64));
+        }
+        (1..5).for_each(|sequence| assert!(ledger.finish(sequence)));
+        let finished: Vec<FinishedRun> = ledger.finished_runs().collect();
+        let expected = if joined { vec![run(1, 20, 5)] } else { vec![run(1, 5, 5), ahead] };
+        assert_eq!(finished, expected);
+    }
+}

@@ -1,3 +1,4 @@
+mod exact;
 mod golden;
 mod hostile;
 mod suspicion;
