@@ -33,7 +33,7 @@ fn after_a_death() -> Stage {
 }
 
 fn dead_with([orders, mails]: [i64; 2]) -> Stage {
-    let mut stage = Stage::empty(Setup { concurrency: 3, ..Setup::default() });
+    let mut stage = Stage::empty(Setup { concurrency: orders.max(mails) as usize, ..Setup::default() });
     stage.fill(ORDERS, orders);
     stage.fill(MAILS, mails);
     stage.begin();
@@ -239,4 +239,43 @@ fn rule_8_nothing_starts_beside_the_suspect_of_a_log_that_was_cut() {
     stage.settle();
     stage.run(5, done);
     assert_eq!(stage.done.len(), 4, "{:?}", stage.done);
+}
+
+/// The old log's record was announced, and the new log has another one there.
+#[test]
+fn rule_8_what_was_announced_does_not_start_in_a_log_that_was_cut() {
+    let mut stage = dead_with([1, 0]);
+    while !stage.notices.iter().any(|notice| matches!(notice, Notice::SuspectAnnounced { .. })) {
+        stage.turn(&mut stays);
+    }
+    assert!(stage.running.is_empty());
+    stage.began.clear();
+    stage.handle(Event::OutOfRange(stage.slot(ORDERS), LogRange { start: 0, end: 1 }));
+    stage.run(3, done);
+    assert_eq!((&stage.began[..], &stage.done[..]), (&[0][..], &[0][..]));
+}
+
+/// They come while ordinary work has its time, and nothing else happens when that is over.
+#[test]
+fn rule_8_suspects_of_a_partition_that_comes_later_are_tested_after_ordinary_work_had_its_time() {
+    let mut dead = dead_with([50, 3]);
+    dead.turn(&mut stays);
+    let mut stage = Stage::empty(Setup { concurrency: 60, ..Setup::default() });
+    stage.committed.insert(ORDERS, dead.committed.remove(&ORDERS).unwrap());
+    stage.fill(ORDERS, 50);
+    stage.begin();
+    while !stage.notices.iter().any(|notice| matches!(notice, Notice::CarefulEnded)) {
+        stage.turn(&mut stays);
+    }
+    stage.notices.clear();
+    stage.committed.insert(MAILS, dead.committed.remove(&MAILS).unwrap());
+    stage.fill(MAILS, 3);
+    stage.offer(MAILS);
+    stage.run(20, stays);
+    assert_eq!(stage.notices, [], "not yet");
+    stage.run(60, stays);
+    let told = |slot| {
+        stage.notices.iter().any(|notice| matches!(notice, Notice::SuspectAnnounced { slot: of, .. } if *of == slot))
+    };
+    assert!(told(stage.slot(MAILS)), "{:?}", stage.notices);
 }

@@ -155,21 +155,6 @@ fn rule_8_a_witness_is_drafted_from_ordinary_work() {
     assert!(mark.offset == 0 && mark.witnessed, "{mark:?}");
 }
 
-/// It is no suspect any more, and will be one again if this process vanishes.
-#[test]
-fn rule_8_a_witness_that_outlives_its_time_is_shown_as_started() {
-    let mut stage = Stage::empty(Setup { concurrency: 1, ..Setup::default() });
-    stage.fill(PLACE, 1);
-    stage.begin();
-    stage.run_to_death(3, |_| Deed::Kills);
-    stage.fill(PLACE, 1);
-    stage.run(13, |_| Deed::Stays);
-    assert_eq!(stage.running.iter().map(|work| work.record.0).collect::<Vec<_>>(), [1]);
-    let said = stage.said(PLACE);
-    assert!(said.suspicion.marks.iter().all(|mark| mark.offset == 0), "{said:?}");
-    assert_eq!(said.started_below, 2);
-}
-
 /// A worker that did not start the suspect gives it back: it is tested again, and its crashes are counted once.
 #[test]
 fn rule_8_a_suspect_that_was_not_started_is_tested_again() {

@@ -8,3 +8,4 @@ mod found;
 mod innocent;
 mod shown;
 mod stage;
+mod witness;
