@@ -158,7 +158,8 @@ impl<R: Payload> Engine<R> {
             let Some(partition) = self.partition_mut(work.ticket.slot) else { continue };
             let Some(offset) = partition.offset(work.ticket) else { continue };
             if !partition.may_start() {
-                if partition.refused > 0 {
+                // Blocked, or beside what is left over of a log that was cut.
+                if partition.phase == Phase::Owned {
                     partition.parked.push(work);
                 }
                 continue;
