@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Schedules that a saboteur may survive at most.
-const MOST: u64 = 2_000;
+const MOST: u64 = 4_000;
 
 /// How a saboteur was found.
 struct Found {
