@@ -8,4 +8,5 @@ mod member;
 mod offsets;
 mod status;
 mod tail;
+mod topics;
 mod usage;
