@@ -2,6 +2,7 @@
 
 mod command;
 mod dlq;
+mod doctor;
 mod enqueue;
 mod letters;
 mod member;
