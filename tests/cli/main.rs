@@ -9,5 +9,7 @@ mod member;
 mod offsets;
 mod status;
 mod tail;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod topics;
 mod usage;
