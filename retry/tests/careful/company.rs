@@ -241,9 +241,7 @@ fn rule_8_nothing_starts_beside_the_suspect_of_a_log_that_was_cut() {
     assert_eq!(stage.done.len(), 4, "{:?}", stage.done);
 }
 
-/// Nothing else is under suspicion then, so only the test itself can say that ordinary work is to wait.
-#[test]
-fn rule_8_nothing_starts_beside_the_only_suspect_when_its_log_was_cut() {
+fn the_only_suspect_runs() -> Stage {
     let mut dead = dead_with([1, 0]);
     let mut stage = Stage::empty(Setup { concurrency: 3, ..Setup::default() });
     stage.committed.insert(ORDERS, dead.committed.remove(&ORDERS).unwrap());
@@ -252,6 +250,13 @@ fn rule_8_nothing_starts_beside_the_only_suspect_when_its_log_was_cut() {
     stage.begin();
     stage.run(1, stays);
     assert_eq!(stage.running.iter().map(place).collect::<Vec<_>>(), [ORDERS], "it runs alone");
+    stage
+}
+
+/// Nothing else is under suspicion then, so only the test itself can say that ordinary work is to wait.
+#[test]
+fn rule_8_nothing_starts_beside_the_only_suspect_when_its_log_was_cut() {
+    let mut stage = the_only_suspect_runs();
     let cut = Event::OutOfRange(stage.slot(ORDERS), LogRange { start: 0, end: 1 });
     stage.engine.handle(stage.now, cut, &mut stage.out);
     // Its attempt is told to end and does not.
@@ -272,13 +277,7 @@ fn rule_8_nothing_starts_beside_the_only_suspect_when_its_log_was_cut() {
 /// The group still has what was announced of a log that was cut: no other record is to be taken for it.
 #[test]
 fn rule_8_nothing_starts_before_the_announcement_in_a_log_that_was_cut_is_taken_back() {
-    let mut dead = dead_with([1, 0]);
-    let mut stage = Stage::empty(Setup { concurrency: 3, ..Setup::default() });
-    stage.committed.insert(ORDERS, dead.committed.remove(&ORDERS).unwrap());
-    stage.fill(ORDERS, 1);
-    stage.fill(MAILS, 3);
-    stage.begin();
-    stage.run(1, stays);
+    let mut stage = the_only_suspect_runs();
     stage.answers = false;
     stage.handle(Event::OutOfRange(stage.slot(ORDERS), LogRange { start: 0, end: 1 }));
     stage.run(1, stays);
