@@ -73,6 +73,13 @@ proptest! {
         prop_assert!(encoded.text.starts_with(lead));
     }
 
+    #[test]
+    fn a_suspicion_takes_the_bits_that_it_says(suspicion in suspicions()) {
+        let mut written = BitWriter::default();
+        suspicion.write(SUBJECT.offset, &mut written);
+        prop_assert_eq!(written.finish().len() as u64, suspicion.bits(SUBJECT.offset).div_ceil(8));
+    }
+
     /// What admission sets aside for it covers what it costs, also with one more mark.
     #[test]
     fn the_charge_for_a_suspicion_is_an_upper_bound(suspicion in suspicions(), mut more in marks(1), runs in runs()) {
@@ -102,6 +109,19 @@ proptest! {
                 prop_assert_eq!(kept.marks, suspicion.marks);
             }
         }
+    }
+}
+
+/// A bit more or less shows only where the last byte is full.
+#[test]
+fn each_mark_and_each_run_takes_the_bits_that_it_says() {
+    for (marks, runs) in (0i64..9).flat_map(|marks| (0i64..9).map(move |runs| (marks, runs))) {
+        let run = |second| Run { at: at(1_795_342_860 + second), lasted: second % 2 == 0 };
+        let mark = |place| Mark { runs: (0..runs).map(run).collect(), ..marked(1100 + place, Stage::First) };
+        let suspicion = suspicion((0..marks).map(mark).collect());
+        let mut written = BitWriter::default();
+        suspicion.write(1100, &mut written);
+        assert_eq!(written.finish().len() as u64, suspicion.bits(1100).div_ceil(8), "{marks} marks, {runs} runs");
     }
 }
 
