@@ -140,6 +140,18 @@ fn of_too_many_marks_those_that_wait_and_stand_last_are_left_out() {
 }
 
 #[test]
+fn a_mark_that_fills_its_half_of_the_room_to_the_bit_is_told() {
+    let runs = [1, 2, 3].map(|second| Run { at: at(second), lasted: false }).to_vec();
+    let told = suspicion(vec![Mark { runs, ..marked(1101, Stage::Waits) }]);
+    let full = (1..200).find(|&limit| room::capacity(limit) / 2 == told.bits(SUBJECT.offset)).unwrap();
+    for (limit, marks) in [(full, 1), (full - 1, 0)] {
+        let encoded = encode_suspecting(&told, Departure::StillHere, 1100, [], &SUBJECT, limit);
+        let kept = decode(encoded.text.as_bytes(), &SUBJECT).unwrap().map(|snapshot| snapshot.suspicion.marks.len());
+        assert_eq!(kept.unwrap_or_default(), marks, "{limit} bytes");
+    }
+}
+
+#[test]
 fn of_too_many_runs_the_last_are_told() {
     let runs: Vec<Run> = (0..20).map(|second| Run { at: at(second), lasted: second % 3 == 0 }).collect();
     let told = suspicion(vec![Mark { runs: runs.clone(), ..marked(1101, Stage::Waits) }]);
