@@ -17,6 +17,7 @@
 //! ```
 
 mod as_text;
+mod doctor;
 mod enqueue;
 mod error;
 mod filter;
@@ -27,7 +28,9 @@ mod progress;
 mod sift;
 mod status;
 mod tail;
+mod topics;
 
+pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
 pub use filter::{Filter, HeaderIs, Source};
@@ -39,3 +42,7 @@ pub use offsets::{Change, Plan, Position, Scope, Target, Waiting, apply, plan, p
 pub use progress::Progress;
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
+pub use topics::{
+    LadderFrom, LeftAlone, OwnRole, SettingChange, SourceSeen, TopicPlan, TopicShape, TopicsApplied, TopicsPlan,
+    TopicsScope, apply_topics, plan_topics,
+};

@@ -2,10 +2,12 @@
 
 mod command;
 mod dlq;
+mod doctor;
 mod enqueue;
 mod letters;
 mod member;
 mod offsets;
 mod status;
 mod tail;
+mod topics;
 mod usage;
