@@ -1,5 +1,6 @@
 //! The command line, as a process, on a real Kafka.
 
+#[cfg(unix)]
 mod bureau;
 mod command;
 mod dlq;
@@ -7,7 +8,16 @@ mod enqueue;
 mod letters;
 mod member;
 mod offsets;
+#[cfg(unix)]
+mod operations;
+#[cfg(unix)]
+mod operators;
+#[cfg(unix)]
 mod redrive;
+#[cfg(unix)]
+mod service;
+#[cfg(unix)]
+mod settled;
 mod status;
 mod tail;
 mod usage;
