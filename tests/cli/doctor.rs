@@ -41,7 +41,7 @@ fn found(kafka: &Kafka, group: &str, arguments: &[&str]) -> BTreeSet<Told> {
     let (said, document) = loop {
         let said = doctor(kafka, group, arguments);
         let document = said.json();
-        if !document["unchecked"].to_string().contains("Rebalance") {
+        if !document["unchecked"].to_string().contains("ask again") {
             break (said, document);
         }
         assert!(Instant::now() < limit, "{document:#}");

@@ -125,9 +125,9 @@ fn members(kafka: &Kafka, names: &GroupNames) -> Result<Vec<Vec<Place>>, String>
     Ok(members.into_iter().map(|member| member.partitions).collect())
 }
 
-/// Of the classic protocol, and of the one of KIP-848.
+/// The client library calls states that it does not know `Unknown`: those of KIP-848 in which assignments change.
 fn is_moving(state: &str) -> bool {
-    ["PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"].contains(&state)
+    !["Stable", "Empty", "Dead"].contains(&state)
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
         for state in ["Stable", "Empty", "Dead"] {
             assert!(!is_moving(state), "{state}");
         }
-        for state in ["PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"] {
+        for state in ["PreparingRebalance", "CompletingRebalance", "Unknown"] {
             assert!(is_moving(state), "{state}");
         }
     }
