@@ -49,9 +49,13 @@ impl From<AdminError> for Trouble {
             AdminError::Name(_) | AdminError::Property(_) | AdminError::NoSource { .. } | AdminError::Ladder(_) => {
                 Self::Usage(error.to_string())
             }
-            AdminError::Alive { .. } | AdminError::Moved { .. } | AdminError::TopicsMoved { .. } => {
-                Self::Refused(error.to_string())
-            }
+            AdminError::Alive { .. }
+            | AdminError::Moved { .. }
+            | AdminError::TopicsMoved { .. }
+            | AdminError::Occupied { .. }
+            | AdminError::TakenOver { .. }
+            | AdminError::Unreadable { .. }
+            | AdminError::MadeAnew { .. } => Self::Refused(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

@@ -1,5 +1,7 @@
 //! The command line, as a process, on a real Kafka.
 
+#[cfg(unix)]
+mod bureau;
 mod command;
 mod dlq;
 mod doctor;
@@ -7,6 +9,16 @@ mod enqueue;
 mod letters;
 mod member;
 mod offsets;
+#[cfg(unix)]
+mod operations;
+#[cfg(unix)]
+mod operators;
+#[cfg(unix)]
+mod redrive;
+#[cfg(unix)]
+mod service;
+#[cfg(unix)]
+mod settled;
 mod status;
 mod tail;
 mod topics;

@@ -24,6 +24,7 @@
 //! | [`pasts`] | what those marks, and what was seen since, say of a partition's past |
 //! | [`operator`], [`scan`], [`outbox`] | what an operator asks and changes; ranges of partitions, read in batches; records written |
 //! | [`inspector`] | what an operator sees of a cluster, and changes of its topics |
+//! | [`control`], [`transactor`] | the control topic as operators read it; what they write, all or nothing |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
 //! | [`embedded`] | a broker inside the process |
 //! | [`ffi`] | the C interface: all unsafe code of this crate |
@@ -40,6 +41,7 @@ mod connect;
 mod connection;
 mod consumer;
 mod context;
+mod control;
 mod embedded;
 #[expect(unsafe_code, reason = "the safe interface has no batch reads, commit results or metadata as bytes")]
 mod ffi;
@@ -71,6 +73,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transactor;
 mod truncation;
 mod wire;
 
@@ -81,8 +84,9 @@ pub use connect::Kafka;
 pub use connection::Unreachable;
 pub use consumer::SourceError;
 pub(crate) use consumer::{KafkaSource, SourceSetup};
+pub(crate) use control::{ControlReader, request};
 pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
-pub(crate) use fingerprint::fnv1a;
+pub(crate) use fingerprint::{fnv1a, spread};
 pub(crate) use inspector::{Alteration, Health, Inspector, Operations};
 pub(crate) use letter::REFERENCE;
 pub(crate) use marker::Marker;
@@ -105,3 +109,4 @@ pub(crate) use topics::{
     wanted::{Basis, Wanted},
 };
 pub use topics::{TopicsError, verify::Unusable};
+pub(crate) use transactor::{Broken, OutRecord, Transactor};
