@@ -393,6 +393,6 @@ pub(super) mod for_tests {
     }
 
     pub(in crate::admin) fn letters(topic: &str, oldest: Timestamp, newest: Timestamp) -> DeadLettersStatus {
-        DeadLettersStatus { topic: topic.to_owned(), count: 2, oldest: Some(oldest), newest: Some(newest) }
+        DeadLettersStatus { topic: topic.to_owned(), count: 2, oldest: Some(oldest), newest: Some(newest), settled: 0 }
     }
 }
