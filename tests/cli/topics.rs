@@ -44,6 +44,8 @@ fn a_plan_changes_nothing_and_applied_once_it_is_done() {
     assert_eq!(shown.steady(&group), plan);
     let refused = topics(kafka, &group, &[&["apply"], &service[..]].concat()).with_code(4);
     assert_eq!((refused.steady(&group).as_str(), refused.err.contains("needs --yes")), (plan, true), "{refused:?}");
+    let dry = topics(kafka, &group, &[&["apply", "--dry-run"], &service[..]].concat()).with_code(0);
+    assert_eq!(dry.steady(&group), plan);
     assert_eq!(kafka.partitions(&format!("{group}.dlq")), 0, "nothing was made");
 
     let done = topics(kafka, &group, &[&["apply", "--yes"], &service[..]].concat()).with_code(0);
