@@ -18,6 +18,8 @@ mod redrive;
 mod service;
 #[cfg(unix)]
 mod settled;
+#[cfg(unix)]
+mod speed;
 mod status;
 mod tail;
 mod usage;
