@@ -17,6 +17,7 @@
 //! ```
 
 mod as_text;
+mod doctor;
 mod enqueue;
 mod error;
 mod filter;
@@ -29,7 +30,9 @@ mod progress;
 mod sift;
 mod status;
 mod tail;
+mod topics;
 
+pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
 pub use filter::{Filter, HeaderIs, Source};
@@ -48,3 +51,7 @@ pub use progress::Progress;
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
+pub use topics::{
+    LadderFrom, LeftAlone, OwnRole, SettingChange, SourceSeen, TopicPlan, TopicShape, TopicsApplied, TopicsPlan,
+    TopicsScope, apply_topics, plan_topics,
+};

@@ -353,3 +353,46 @@ fn dead_letters(
         topic,
     })
 }
+
+/// Parts of a status, for judgements of it.
+#[cfg(test)]
+pub(super) mod for_tests {
+    use super::*;
+
+    pub(in crate::admin) fn empty(names: &GroupNames) -> Status {
+        Status {
+            group: names.group().to_owned(),
+            state: "Stable".to_owned(),
+            members: vec![],
+            partitions: vec![],
+            tiers: vec![],
+            dead_letters: None,
+        }
+    }
+
+    /// A record of a source that is not finished.
+    pub(in crate::admin) fn unfinished(topic: &str, oldest: Timestamp) -> PartitionStatus {
+        PartitionStatus {
+            topic: topic.to_owned(),
+            partition: 0,
+            role: Role::Source,
+            watermark: 0,
+            finished_beyond: 0,
+            in_flight: 0,
+            unfinished: 1,
+            log_start: 0,
+            log_end: 1,
+            oldest: Some(oldest),
+            left_well: None,
+            metadata_ignored: None,
+        }
+    }
+
+    pub(in crate::admin) fn waiting(topic: &str, delay_seconds: u64, waiting: u64) -> TierStatus {
+        TierStatus { topic: topic.to_owned(), delay_seconds, waiting, next_due: None }
+    }
+
+    pub(in crate::admin) fn letters(topic: &str, oldest: Timestamp, newest: Timestamp) -> DeadLettersStatus {
+        DeadLettersStatus { topic: topic.to_owned(), count: 2, oldest: Some(oldest), newest: Some(newest), settled: 0 }
+    }
+}

@@ -4,6 +4,7 @@
 mod bureau;
 mod command;
 mod dlq;
+mod doctor;
 mod enqueue;
 mod letters;
 mod member;
@@ -22,4 +23,5 @@ mod settled;
 mod speed;
 mod status;
 mod tail;
+mod topics;
 mod usage;

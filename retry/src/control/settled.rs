@@ -110,13 +110,13 @@ fn is_same(marked: TopicId, now: TopicId) -> bool {
 }
 
 fn split(offset: i64) -> Option<(i64, u16)> {
-    (offset >= 0).then(|| (offset / PAGE, (offset % PAGE) as u16))
+    (offset >= 0).then_some((offset / PAGE, (offset % PAGE) as u16))
 }
 
 fn read_place(text: &str) -> Option<(&str, Place)> {
     let mut parts = text.rsplitn(3, '/');
     let number = |part: &str| part.parse::<i64>().ok().filter(|number| *number >= 0 && number.to_string() == part);
-    let page = number(parts.next()?).filter(|page| *page <= i64::MAX / PAGE - 1)?;
+    let page = number(parts.next()?).filter(|page| *page < i64::MAX / PAGE)?;
     let partition = i32::try_from(number(parts.next()?)?).ok()?;
     let topic = parts.next().filter(|topic| !topic.is_empty())?;
     Some((topic, (partition, page)))
