@@ -24,7 +24,7 @@ use std::{
     ffi::{CString, c_char, c_void},
     ptr::{self, NonNull},
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What travels through librdkafka beside a record.
@@ -246,7 +246,14 @@ impl Producer {
 
     /// Sends what is queued, waits for all of it, and commits. After an error nobody knows whether it was committed.
     pub(in crate::broker::kafka) fn commit_transaction(&self, limit: Duration) -> Result<(), KafkaError> {
-        self.base.commit_transaction(limit)
+        let deadline = Instant::now() + limit;
+        // The bindings' own flush looks only every 100 ms (`BaseProducer::flush` of rdkafka 0.39).
+        while self.base.in_flight_count() > 0 && Instant::now() < deadline {
+            // Its error is "not yet"; it sends what lingers.
+            let _ = self.base.flush(Duration::ZERO);
+            self.base.poll(Duration::from_millis(1));
+        }
+        self.base.commit_transaction(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Breaks this producer as an unrecoverable error from a broker would.
