@@ -17,17 +17,22 @@
 //! ```
 
 mod as_text;
+mod doctor;
 mod enqueue;
 mod error;
 mod filter;
 mod fingerprint;
 mod letters;
 mod offsets;
+#[cfg(feature = "json")]
+mod operation;
 mod progress;
 mod sift;
 mod status;
 mod tail;
+mod topics;
 
+pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
 pub use filter::{Filter, HeaderIs, Source};
@@ -36,6 +41,17 @@ pub use letters::{
     DeadLetter, Group, Listing, MAX_GROUPS, Past, Sample, Visited, find_letters, list_letters, visit_letters,
 };
 pub use offsets::{Change, Plan, Position, Scope, Target, Waiting, apply, plan, positions};
+#[cfg(feature = "json")]
+pub use operation::{
+    audit::{Operations, operations, resume, stop},
+    letters::{LettersPlan, LettersRequest, carry_out_letters, plan_letters},
+    run::By,
+};
 pub use progress::Progress;
+pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
+pub use topics::{
+    LadderFrom, LeftAlone, OwnRole, SettingChange, SourceSeen, TopicPlan, TopicShape, TopicsApplied, TopicsPlan,
+    TopicsScope, apply_topics, plan_topics,
+};

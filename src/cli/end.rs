@@ -12,6 +12,8 @@ pub(super) enum End {
     NothingMatched(String),
     /// A part was done; the text says how to go on.
     Partly(String),
+    /// All was looked at, and something needs attention; the text says how much.
+    Attention(String),
 }
 
 /// Why a command did nothing, or not what it should.
@@ -44,8 +46,16 @@ impl Trouble {
 impl From<AdminError> for Trouble {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Name(_) | AdminError::Property(_) => Self::Usage(error.to_string()),
-            AdminError::Alive { .. } | AdminError::Moved { .. } => Self::Refused(error.to_string()),
+            AdminError::Name(_) | AdminError::Property(_) | AdminError::NoSource { .. } | AdminError::Ladder(_) => {
+                Self::Usage(error.to_string())
+            }
+            AdminError::Alive { .. }
+            | AdminError::Moved { .. }
+            | AdminError::TopicsMoved { .. }
+            | AdminError::Occupied { .. }
+            | AdminError::TakenOver { .. }
+            | AdminError::Unreadable { .. }
+            | AdminError::MadeAnew { .. } => Self::Refused(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }
@@ -76,6 +86,7 @@ pub(super) fn code(ended: Ended) -> ExitCode {
         Ok(End::NothingMatched(text)) => (3, text),
         Err(Trouble::Refused(text)) => (4, text),
         Ok(End::Partly(text)) => (5, text),
+        Ok(End::Attention(text)) => (6, text),
     };
     // With nobody at the other end of standard error there is still the code.
     let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("retrial: {text}\n"));

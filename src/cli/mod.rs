@@ -6,12 +6,15 @@
 //! | `screen`, `table`, `times` | how results are written |
 //! | `payload`, `lines`, `letter_line`, `new_record` | bodies for people; records and dead letters as JSON, without loss |
 //! | `end` | what a command came to: exit codes, errors with their next step |
+//! | `consent` | a question before anything is changed |
 //! | `interrupt`, `progress` | long work: Ctrl-C, and how far it is |
 //! | `generate` | completions and man pages |
 //! | the others | a command each |
 
 mod connection;
+mod consent;
 mod dlq;
+mod doctor;
 mod end;
 mod enqueue;
 mod generate;
@@ -20,6 +23,7 @@ mod letter_line;
 mod lines;
 mod new_record;
 mod offsets;
+mod operations;
 mod payload;
 mod progress;
 mod screen;
@@ -28,6 +32,7 @@ mod status;
 mod table;
 mod tail;
 mod times;
+mod topics;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use connection::Connection;
@@ -47,11 +52,10 @@ struct Arguments {
     command: Command,
 }
 
-const AFTER: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done";
+const AFTER: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done, 6 needs attention";
 
 const AFTER_LONG: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done, 6 needs attention
 
 Where a setting comes from, the first that has it: an option, the environment (RETRIAL_BOOTSTRAP_SERVER, RETRIAL_GROUP,
 RETRIAL_TOPIC_PREFIX, RETRIAL_OUTPUT; client properties as RETRIAL_PROPERTY_SASL_PASSWORD for sasl.password), the file of
@@ -61,12 +65,20 @@ RETRIAL_TOPIC_PREFIX, RETRIAL_OUTPUT; client properties as RETRIAL_PROPERTY_SASL
 enum Command {
     /// How far the group is: watermarks, in flight, lag, tiers, dead letters, members.
     Status(status::Arguments),
+    /// The group's own topics: what is missing or wrong, and its mending.
+    #[command(subcommand)]
+    Topics(topics::Command),
+    /// What goes wrong later with this cluster and group, with the remedy of each.
+    Doctor(doctor::Arguments),
     /// The dead letters: groups of alike errors, single ones, all of them as JSON lines.
     #[command(subcommand)]
     Dlq(dlq::Command),
     /// Where a stopped group begins again: show, set, write down, set back.
     #[command(subcommand)]
     Offsets(offsets::Command),
+    /// What operators did to dead letters and past records: list, show, stop, resume.
+    #[command(subcommand)]
+    Operations(operations::Command),
     /// Write records to a source topic: from arguments, a file of JSON lines, standard input.
     Enqueue(enqueue::Arguments),
     /// Follow a topic, a tier, or the dead letters, with decoded values.
@@ -96,8 +108,11 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
     let connection = &arguments.connection;
     match &arguments.command {
         Command::Status(arguments) => status::run(arguments, connection, screen),
+        Command::Topics(command) => topics::run(command, connection, screen),
+        Command::Doctor(arguments) => doctor::run(arguments, connection, screen),
         Command::Dlq(command) => dlq::run(command, connection, screen),
         Command::Offsets(command) => offsets::run(command, connection, screen),
+        Command::Operations(command) => operations::run(command, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
         Command::Tail(arguments) => tail::run(arguments, connection, screen),
         Command::Completions(arguments) => generate::completions(arguments),
