@@ -137,7 +137,10 @@ impl<'c> Carrier<'c> {
                     }
                 };
                 match sent {
-                    false => self.operation.counts.left += 1,
+                    false => {
+                        self.work.not_sent(found);
+                        self.operation.counts.left += 1;
+                    }
                     true if settles => self.settle(index, found.offset(), Settlement::Redriven),
                     true => {}
                 }

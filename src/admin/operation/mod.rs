@@ -51,6 +51,9 @@ pub(super) trait Work {
 
     /// Decides about a record. `settled`: how it was settled, for dead letters.
     fn judge(&mut self, found: &Found<'_>, settled: Option<Settlement>) -> Result<Verdict, super::AdminError>;
+
+    /// What was to be sent was not: it is too large for where it was to go.
+    fn not_sent(&mut self, _found: &Found<'_>) {}
 }
 
 /// What becomes of a record.
