@@ -19,6 +19,8 @@ mod redrive;
 mod service;
 #[cfg(unix)]
 mod settled;
+#[cfg(unix)]
+mod speed;
 mod status;
 mod tail;
 #[cfg(target_os = "linux")]
