@@ -27,5 +27,7 @@ mod shop;
 mod speed;
 mod status;
 mod tail;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod topics;
 mod usage;
