@@ -18,7 +18,11 @@ mod redrive;
 #[cfg(unix)]
 mod service;
 #[cfg(unix)]
+mod session;
+#[cfg(unix)]
 mod settled;
+#[cfg(unix)]
+mod shop;
 #[cfg(unix)]
 mod speed;
 mod status;
