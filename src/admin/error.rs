@@ -35,6 +35,17 @@ pub enum AdminError {
         /// What was connected to.
         address: String,
     },
+    /// Nothing of the group's is known of a place.
+    #[error("{place} has no story: {why}")]
+    NoStory {
+        /// The place.
+        place: String,
+        /// What was found in its stead.
+        why: String,
+    },
+    /// Whoever waited wanted no more, before enough was read to tell anything.
+    #[error("stopped before all was read that has to be; nothing was changed: run it again")]
+    Stopped,
     /// The group has members, which would overwrite what an operator sets.
     #[error("group {group} has {} running: {}; stop its service first", counted(.members.len()), .members.join(", "))]
     Alive {

@@ -27,6 +27,7 @@ mod progress;
 mod sift;
 mod status;
 mod tail;
+mod why;
 
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
@@ -39,3 +40,4 @@ pub use offsets::{Change, Plan, Position, Scope, Target, Waiting, apply, plan, p
 pub use progress::Progress;
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
+pub use why::{Fate, KeySearch, Standing, Step, Stop, Stories, Story, Suspect, why, why_key};

@@ -28,6 +28,7 @@ mod status;
 mod table;
 mod tail;
 mod times;
+mod why;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use connection::Connection;
@@ -61,6 +62,8 @@ RETRIAL_TOPIC_PREFIX, RETRIAL_OUTPUT; client properties as RETRIAL_PROPERTY_SASL
 enum Command {
     /// How far the group is: watermarks, in flight, lag, tiers, dead letters, members.
     Status(status::Arguments),
+    /// One record's story: done, running, waiting, dead for what reason, gone; or those of a key.
+    Why(why::Arguments),
     /// The dead letters: groups of alike errors, single ones, all of them as JSON lines.
     #[command(subcommand)]
     Dlq(dlq::Command),
@@ -96,6 +99,7 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
     let connection = &arguments.connection;
     match &arguments.command {
         Command::Status(arguments) => status::run(arguments, connection, screen),
+        Command::Why(arguments) => why::run(arguments, connection, screen),
         Command::Dlq(command) => dlq::run(command, connection, screen),
         Command::Offsets(command) => offsets::run(command, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),

@@ -6,6 +6,8 @@ mod enqueue;
 mod letters;
 mod member;
 mod offsets;
+mod service;
 mod status;
 mod tail;
 mod usage;
+mod why;
