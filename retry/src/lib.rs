@@ -7,6 +7,7 @@
 
 pub mod backoff;
 pub mod budget;
+pub mod control;
 pub mod engine;
 pub mod event;
 pub mod gate;
@@ -20,6 +21,7 @@ pub mod order;
 pub mod outcome;
 pub mod pace;
 pub mod planner;
+pub mod redrive;
 #[doc(hidden)]
 pub mod saboteur;
 pub mod schedule;

@@ -1,7 +1,10 @@
 //! What can go wrong for an operator, and what to do then.
 
 use crate::broker::kafka::{OperatorError, PropertyError, Unreachable};
-use retrial_core::naming::NameError;
+use retrial_core::{
+    control::{FRESH, Occupied},
+    naming::NameError,
+};
 
 /// Why something was not answered or not done. Each text names the thing, its value, and, where there is one, the next
 /// step.
@@ -74,6 +77,65 @@ pub enum AdminError {
         /// The others, with the reason of each.
         refused: Vec<String>,
     },
+    /// Another operator is at work in this group.
+    #[error("{} of {} is at work ({}): {}", .occupied.claim.operation, .occupied.claim.who, silence(.occupied), advice(.occupied))]
+    Occupied {
+        /// Who, and with what.
+        occupied: Occupied,
+    },
+    /// Another operator has taken the place of this one.
+    #[error("{operation} was taken over by {by}: what was written until then stays, and nothing was written after")]
+    TakenOver {
+        /// The operation that goes on elsewhere, or stands.
+        operation: String,
+        /// The other one.
+        by: String,
+    },
+    /// Something in the control topic is of a later version, or damaged: nothing is written beside it.
+    #[error("{warning}; nothing is changed while it is there: use the version of retrial that wrote it")]
+    Unreadable {
+        /// What it is.
+        warning: String,
+    },
+    /// There is no such operation, or it is not one that can go on.
+    #[error("operation {id} {why}")]
+    NoOperation {
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A topic was deleted and made anew since an operation was planned.
+    #[error("{topic} was deleted and made anew since {operation} was planned: it is not the topic that was meant")]
+    MadeAnew {
+        /// The topic.
+        topic: String,
+        /// The operation.
+        operation: String,
+    },
+    /// An operation broke off in the middle.
+    #[error("{operation} broke off: {why}; to go on: retrial operations resume {operation}")]
+    BrokeOff {
+        /// The operation.
+        operation: String,
+        /// Why.
+        why: String,
+    },
+}
+
+fn silence(occupied: &Occupied) -> String {
+    format!("last heard of {:.1} s ago", occupied.silent.as_secs_f64())
+}
+
+fn advice(occupied: &Occupied) -> String {
+    match occupied.is_fresh() {
+        true => format!(
+            "wait for it, or end it with retrial operations stop {}; if it was killed, that shows {} s after its last sign",
+            occupied.claim.operation,
+            FRESH.as_secs()
+        ),
+        false => "if its process is gone for good, --take-over goes on in its place".to_owned(),
+    }
 }
 
 fn shown(offset: Option<i64>) -> String {
@@ -82,6 +144,12 @@ fn shown(offset: Option<i64>) -> String {
 
 fn counted(count: usize) -> String {
     if count == 1 { "1 member".to_owned() } else { format!("{count} members") }
+}
+
+impl From<Occupied> for AdminError {
+    fn from(occupied: Occupied) -> Self {
+        Self::Occupied { occupied }
+    }
 }
 
 impl From<OperatorError> for AdminError {

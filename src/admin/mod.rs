@@ -23,6 +23,8 @@ mod filter;
 mod fingerprint;
 mod letters;
 mod offsets;
+#[cfg(feature = "json")]
+mod operation;
 mod progress;
 mod sift;
 mod status;
@@ -37,7 +39,14 @@ pub use letters::{
     DeadLetter, Group, Listing, MAX_GROUPS, Past, Sample, Visited, find_letters, list_letters, visit_letters,
 };
 pub use offsets::{Change, Plan, Position, Scope, Target, Waiting, apply, plan, positions};
+#[cfg(feature = "json")]
+pub use operation::{
+    audit::{Operations, operations, resume, stop},
+    letters::{LettersPlan, LettersRequest, carry_out_letters, plan_letters},
+    run::By,
+};
 pub use progress::Progress;
+pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
 pub use why::{Fate, KeySearch, Standing, Step, Stop, Stories, Story, Suspect, why, why_key};

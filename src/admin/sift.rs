@@ -91,6 +91,15 @@ impl<'s> Sift<'s> {
     }
 }
 
+/// What a dead letter has been through, or why that cannot be read.
+pub(super) fn past_of(group: &str, found: &Found<'_>) -> Result<History, String> {
+    match History::decode(group, found.headers()) {
+        Ok(Some(history)) => Ok(history),
+        Ok(None) => Err("it has no headers of retrial: somebody else wrote it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// A filter at work.
 struct Sieve<'a, 't> {
     group: &'a str,
@@ -104,11 +113,7 @@ impl Visitor for Sieve<'_, '_> {
     fn record(&mut self, found: &Found<'_>) -> Next {
         self.sifted.scanned += 1;
         self.sifted.next.insert(found.partition(), found.offset() + 1);
-        let history = match History::decode(self.group, found.headers()) {
-            Ok(Some(history)) => Ok(history),
-            Ok(None) => Err("it has no headers of retrial: somebody else wrote it".to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
+        let history = past_of(self.group, found);
         let candidate =
             Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
         if !self.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {

@@ -45,7 +45,12 @@ impl From<AdminError> for Trouble {
     fn from(error: AdminError) -> Self {
         match error {
             AdminError::Name(_) | AdminError::Property(_) => Self::Usage(error.to_string()),
-            AdminError::Alive { .. } | AdminError::Moved { .. } => Self::Refused(error.to_string()),
+            AdminError::Alive { .. }
+            | AdminError::Moved { .. }
+            | AdminError::Occupied { .. }
+            | AdminError::TakenOver { .. }
+            | AdminError::Unreadable { .. }
+            | AdminError::MadeAnew { .. } => Self::Refused(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

@@ -6,11 +6,13 @@
 //! | `screen`, `table`, `times` | how results are written |
 //! | `payload`, `lines`, `letter_line`, `new_record` | bodies for people; records and dead letters as JSON, without loss |
 //! | `end` | what a command came to: exit codes, errors with their next step |
+//! | `consent` | a question before anything is changed |
 //! | `interrupt`, `progress` | long work: Ctrl-C, and how far it is |
 //! | `generate` | completions and man pages |
 //! | the others | a command each |
 
 mod connection;
+mod consent;
 mod dlq;
 mod end;
 mod enqueue;
@@ -20,6 +22,7 @@ mod letter_line;
 mod lines;
 mod new_record;
 mod offsets;
+mod operations;
 mod payload;
 mod progress;
 mod screen;
@@ -70,6 +73,9 @@ enum Command {
     /// Where a stopped group begins again: show, set, write down, set back.
     #[command(subcommand)]
     Offsets(offsets::Command),
+    /// What operators did to dead letters and past records: list, show, stop, resume.
+    #[command(subcommand)]
+    Operations(operations::Command),
     /// Write records to a source topic: from arguments, a file of JSON lines, standard input.
     Enqueue(enqueue::Arguments),
     /// Follow a topic, a tier, or the dead letters, with decoded values.
@@ -102,6 +108,7 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
         Command::Why(arguments) => why::run(arguments, connection, screen),
         Command::Dlq(command) => dlq::run(command, connection, screen),
         Command::Offsets(command) => offsets::run(command, connection, screen),
+        Command::Operations(command) => operations::run(command, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
         Command::Tail(arguments) => tail::run(arguments, connection, screen),
         Command::Completions(arguments) => generate::completions(arguments),

@@ -12,9 +12,9 @@ pub(crate) const LAYOUTS: &[Layout] = &[
         root: "retry/src",
         levels: &[
             &["id", "time", "naming", "outcome", "backoff", "schedule", "lane", "assignment", "saboteur"],
-            &["history", "order", "ladder", "budget", "shares", "gate", "pace", "snapshot"],
+            &["history", "order", "ladder", "budget", "shares", "gate", "pace", "snapshot", "control"],
             &["event", "ledger", "suspects"],
-            &["planner", "start", "replay"],
+            &["planner", "start", "replay", "redrive"],
             &["engine"],
         ],
     },

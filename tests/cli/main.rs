@@ -1,11 +1,13 @@
 //! The command line, as a process, on a real Kafka.
 
+mod bureau;
 mod command;
 mod dlq;
 mod enqueue;
 mod letters;
 mod member;
 mod offsets;
+mod redrive;
 mod service;
 mod status;
 mod tail;

@@ -23,6 +23,7 @@
 //! | [`marks`], [`marker`] | partitions the group has read before, in the control topic: read and written |
 //! | [`pasts`] | what those marks, and what was seen since, say of a partition's past |
 //! | [`operator`], [`scan`], [`outbox`] | what an operator asks and changes; ranges of partitions, read in batches; records written |
+//! | [`control`], [`transactor`] | the control topic as operators read it; what they write, all or nothing |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
 //! | [`embedded`] | a broker inside the process |
 //! | [`ffi`] | the C interface: all unsafe code of this crate |
@@ -39,6 +40,7 @@ mod connect;
 mod connection;
 mod consumer;
 mod context;
+mod control;
 mod embedded;
 #[expect(unsafe_code, reason = "the safe interface has no batch reads, commit results or metadata as bytes")]
 mod ffi;
@@ -69,6 +71,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transactor;
 mod truncation;
 mod wire;
 
@@ -79,8 +82,9 @@ pub use connect::Kafka;
 pub use connection::Unreachable;
 pub use consumer::SourceError;
 pub(crate) use consumer::{KafkaSource, SourceSetup};
+pub(crate) use control::{ControlReader, request};
 pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
-pub(crate) use fingerprint::fnv1a;
+pub(crate) use fingerprint::{fnv1a, spread};
 pub(crate) use letter::REFERENCE;
 pub(crate) use marker::Marker;
 pub(crate) use marks::Marks;
@@ -97,3 +101,4 @@ pub(crate) use reading::{backlog, read_marks, vanishes};
 pub(crate) use scan::{Ends, Found, Next, Range, Visitor};
 pub(crate) use topics::{Order as TopicsOrder, Prepared, prepare};
 pub use topics::{TopicsError, verify::Unusable};
+pub(crate) use transactor::{Broken, OutRecord, Transactor};

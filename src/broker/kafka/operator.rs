@@ -7,12 +7,15 @@ use super::{
     connect::Kafka,
     connection::{Connection, REACH, Unreachable},
     context::{Client, Notes},
+    control::ControlReader,
     ffi::{self, OffsetList, admin::Fault},
     properties::PropertyError,
 };
 use rdkafka::error::KafkaError;
 use retrial_core::{
+    control::Control,
     event::{Committed, LogRange},
+    naming::GroupNames,
     time::Timestamp,
 };
 use std::{
@@ -152,6 +155,15 @@ impl Operator {
     /// Identities of topics; one is missing where there is none.
     pub(crate) fn topic_ids(&self, topics: &[&str]) -> Result<HashMap<String, [u8; 16]>, OperatorError> {
         Ok(identities(&self.connection, topics)?)
+    }
+
+    /// What the group's control topic says; nothing where there is none.
+    pub(crate) fn control(&self, names: &GroupNames) -> Result<Control, OperatorError> {
+        let mut control = Control::default();
+        if self.topics.contains_key(&names.control()) {
+            ControlReader::open(&self.kafka, names)?.read_to_end(&mut control)?;
+        }
+        Ok(control)
     }
 
     /// The state of the group, in Kafka's word, and its members.

@@ -21,7 +21,7 @@ use std::{
 /// A client that is no member and commits nothing. librdkafka's consumers look for their group's coordinator all the same,
 /// and a cluster with rights refuses to name that of a group which this user may not read: so it is the service's own
 /// ([`super::Kafka::reading`]).
-fn reader(settings: &ClientConfig, limit: Duration) -> Result<BaseConsumer, Unreachable> {
+pub(super) fn reader(settings: &ClientConfig, limit: Duration) -> Result<BaseConsumer, Unreachable> {
     let mut settings = settings.clone();
     for (name, value) in [
         ("enable.auto.commit", "false"),
@@ -40,7 +40,7 @@ fn reader(settings: &ClientConfig, limit: Duration) -> Result<BaseConsumer, Unre
     settings.create().map_err(|error| unreachable(&settings, limit, error.to_string()))
 }
 
-fn unreachable(settings: &ClientConfig, limit: Duration, reason: String) -> Unreachable {
+pub(super) fn unreachable(settings: &ClientConfig, limit: Duration, reason: String) -> Unreachable {
     let address = settings.get("bootstrap.servers").unwrap_or_default().to_owned();
     Unreachable { address, limit, reason }
 }
@@ -73,7 +73,7 @@ fn read(
     }
 }
 
-fn is_final(error: &KafkaError) -> bool {
+pub(super) fn is_final(error: &KafkaError) -> bool {
     use rdkafka::types::RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),

@@ -1,8 +1,11 @@
 //! `retrial dlq`: the dead letters.
 
+mod discard;
 mod export;
 mod list;
 mod picking;
+mod redrive;
+mod settling;
 mod show;
 
 use super::{connection::Connection, end::Ended, screen::Screen};
@@ -16,6 +19,10 @@ pub(super) enum Command {
     Show(show::Arguments),
     /// Dead letters as JSON lines, without loss.
     Export(export::Arguments),
+    /// Send dead letters back to work, for this group only.
+    Redrive(redrive::Arguments),
+    /// Mark dead letters as settled, with who and why.
+    Discard(discard::Arguments),
 }
 
 pub(super) fn run(command: &Command, connection: &Connection, screen: &Screen) -> Ended {
@@ -23,5 +30,7 @@ pub(super) fn run(command: &Command, connection: &Connection, screen: &Screen) -
         Command::List(arguments) => list::run(arguments, connection, screen),
         Command::Show(arguments) => show::run(arguments, connection, screen),
         Command::Export(arguments) => export::run(arguments, connection, screen),
+        Command::Redrive(arguments) => redrive::run(arguments, connection, screen),
+        Command::Discard(arguments) => discard::run(arguments, connection, screen),
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     admin::{Plan, apply, positions},
     broker::kafka::Kafka,
     cli::{
+        consent::asked,
         end::{End, Ended, Trouble},
         screen::Screen,
         table::{Table, count, things},
@@ -12,10 +13,7 @@ use crate::{
 };
 use retrial_core::naming::GroupNames;
 use serde::Serialize;
-use std::{
-    io::{self, BufRead, IsTerminal, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 /// Whether to do it.
 #[derive(clap::Args, Debug)]
@@ -63,7 +61,7 @@ impl Consent {
             self.tell(plan, None, screen)?;
             return Ok(End::Done);
         }
-        if !self.yes && !asked(screen)? {
+        if !self.yes && !asked("Set these positions?", screen)? {
             return Err(Trouble::Refused("nothing was changed".to_owned()));
         }
         let undo = self.undo_file(names, screen);
@@ -131,18 +129,4 @@ fn text(plan: &Plan, screen: &Screen) -> String {
         ));
     }
     text
-}
-
-/// Asks on a terminal; without one it is refused.
-fn asked(screen: &Screen) -> Result<bool, Trouble> {
-    if !io::stdin().is_terminal() || screen.is_json() {
-        let text = "without a terminal this needs --yes; --dry-run shows what would change".to_owned();
-        return Err(Trouble::Refused(text));
-    }
-    let mut err = io::stderr().lock();
-    write!(err, "Set these positions? Type yes: ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }

@@ -234,6 +234,21 @@ impl Producer {
         self.base.client().fatal_error().map(|(_, reason)| reason)
     }
 
+    /// Makes this the only producer with its `transactional.id`: an older one is fenced, and what it had open is aborted.
+    pub(in crate::broker::kafka) fn init_transactions(&self, limit: Duration) -> Result<(), KafkaError> {
+        self.base.init_transactions(limit)
+    }
+
+    /// Opens a transaction, for all that is produced until it is committed.
+    pub(in crate::broker::kafka) fn begin_transaction(&self) -> Result<(), KafkaError> {
+        self.base.begin_transaction()
+    }
+
+    /// Sends what is queued, waits for all of it, and commits. After an error nobody knows whether it was committed.
+    pub(in crate::broker::kafka) fn commit_transaction(&self, limit: Duration) -> Result<(), KafkaError> {
+        self.base.commit_transaction(limit)
+    }
+
     /// Breaks this producer as an unrecoverable error from a broker would.
     #[cfg(test)]
     pub(in crate::broker::kafka) fn break_for_good(&self) {
