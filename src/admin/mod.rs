@@ -26,6 +26,8 @@ mod offsets;
 #[cfg(feature = "json")]
 mod operation;
 mod progress;
+#[cfg(feature = "json")]
+mod replay;
 mod sift;
 mod status;
 mod tail;
@@ -46,6 +48,8 @@ pub use operation::{
     run::By,
 };
 pub use progress::Progress;
+#[cfg(feature = "json")]
+pub use replay::{Begun, FieldIs, ReplayPart, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};

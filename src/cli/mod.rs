@@ -25,6 +25,7 @@ mod offsets;
 mod operations;
 mod payload;
 mod progress;
+mod replay;
 mod screen;
 mod settings;
 mod status;
@@ -76,6 +77,8 @@ enum Command {
     /// What operators did to dead letters and past records: list, show, stop, resume.
     #[command(subcommand)]
     Operations(operations::Command),
+    /// Past records of a source topic go to work again, for this group only.
+    Replay(replay::Arguments),
     /// Write records to a source topic: from arguments, a file of JSON lines, standard input.
     Enqueue(enqueue::Arguments),
     /// Follow a topic, a tier, or the dead letters, with decoded values.
@@ -109,6 +112,7 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
         Command::Dlq(command) => dlq::run(command, connection, screen),
         Command::Offsets(command) => offsets::run(command, connection, screen),
         Command::Operations(command) => operations::run(command, connection, screen),
+        Command::Replay(arguments) => replay::run(arguments, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
         Command::Tail(arguments) => tail::run(arguments, connection, screen),
         Command::Completions(arguments) => generate::completions(arguments),

@@ -8,6 +8,7 @@ mod letters;
 mod member;
 mod offsets;
 mod redrive;
+mod replay;
 mod service;
 mod status;
 mod tail;

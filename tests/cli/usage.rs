@@ -98,8 +98,16 @@ fn a_group_without_dead_letters_is_told_by_their_topics_name() {
 
 #[test]
 fn the_help_of_each_command_has_an_example() {
-    let commands: &[&[&str]] =
-        &[&["status"], &["why"], &["dlq", "list"], &["dlq", "show"], &["dlq", "export"], &["completions"], &["man"]];
+    let commands: &[&[&str]] = &[
+        &["status"],
+        &["why"],
+        &["replay"],
+        &["dlq", "list"],
+        &["dlq", "show"],
+        &["dlq", "export"],
+        &["completions"],
+        &["man"],
+    ];
     for command in commands {
         let help = run(&[*command, &["--help"]].concat()).with_code(0).out;
         assert!(help.contains(&format!("\n  retrial {}", command.join(" "))), "{help}");

@@ -47,6 +47,11 @@ pub(super) trait Work {
     /// Sees a record that an earlier batch has dealt with.
     fn remember(&mut self, _found: &Found<'_>, _settled: Option<Settlement>) {}
 
+    /// Why no more may be sent for now, asked between batches.
+    fn waits_for(&mut self) -> Result<Option<String>, super::AdminError> {
+        Ok(None)
+    }
+
     /// Decides about a record. `settled`: how it was settled, for dead letters.
     fn judge(&mut self, found: &Found<'_>, settled: Option<Settlement>) -> Result<Verdict, super::AdminError>;
 }
