@@ -3,6 +3,7 @@
 use crate::broker::kafka::{OperatorError, PropertyError, Unreachable};
 use retrial_core::{
     control::{FRESH, Occupied},
+    ladder::LadderError,
     naming::NameError,
 };
 
@@ -66,6 +67,21 @@ pub enum AdminError {
         planned: Option<i64>,
         /// What is committed by now.
         found: Option<i64>,
+    },
+    /// Nothing tells which topics the group reads.
+    #[error("no source topic of group {group} is known, since it has committed nothing: name them with --topic")]
+    NoSource {
+        /// The group.
+        group: String,
+    },
+    /// Delays that make no ladder.
+    #[error("delays: {0}")]
+    Ladder(#[from] LadderError),
+    /// Topics are not what they were when the plan was made.
+    #[error("the topics of group {group} have changed since the plan: make a new plan")]
+    TopicsMoved {
+        /// The group.
+        group: String,
     },
     /// A part was done.
     #[error("{done} of {of} partitions were set; refused: {}", .refused.join(", "))]

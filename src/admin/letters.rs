@@ -1,4 +1,5 @@
 //! Dead letters: which there are, by groups of alike errors, one by one, and single ones in full. Nothing is changed.
+//! Letters that an operator has settled are told apart from those that are open.
 
 use super::{
     AdminError, Filter, Progress, as_text,
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::broker::kafka::{Found, Kafka, REFERENCE};
 use retrial_core::{
+    control::Settlement,
     history::{History, SourceTime, carried},
     id::Origin,
     naming::GroupNames,
@@ -89,6 +91,8 @@ pub struct DeadLetter {
     pub buried: Option<Timestamp>,
     /// What it has been through, or why that cannot be read.
     pub past: Result<Past, String>,
+    /// How it was settled; `None` while it is open.
+    pub settled: Option<Settlement>,
     /// Whether it only names a record that was too large, in its body.
     pub is_reference: bool,
     /// The record's key; `None` for null.
@@ -100,13 +104,14 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    fn new(found: &Found<'_>, past: Result<Past, String>) -> Self {
+    fn new(found: &Found<'_>, past: Result<Past, String>, settled: Option<Settlement>) -> Self {
         let owned = |(name, value): (&[u8], Option<&[u8]>)| (name.to_vec(), value.map(<[u8]>::to_vec));
         Self {
             topic: found.topic().to_owned(),
             partition: found.partition(),
             offset: found.offset(),
             buried: found.time().timestamp(),
+            settled,
             is_reference: past.is_ok() && found.headers().last().is_some_and(|(name, _)| name == REFERENCE.as_bytes()),
             // Own headers that cannot be read are evidence, and shown.
             headers: carried(found.headers(), past.is_ok()).map(owned).collect(),
@@ -166,11 +171,13 @@ pub struct Listing {
     pub topic: String,
     /// Letters that were looked at.
     pub scanned: u64,
-    /// Letters that the filter admits.
+    /// Letters that the filter admits and that are open.
     pub matched: u64,
-    /// Of those, letters whose own headers cannot be read.
+    /// Letters that the filter admits and that are settled: they are in no group.
+    pub settled: u64,
+    /// Of those that are open, letters whose own headers cannot be read.
     pub unreadable: u64,
-    /// Of those, letters of groups beyond [`MAX_GROUPS`].
+    /// Of those that are open, letters of groups beyond [`MAX_GROUPS`].
     pub not_grouped: u64,
     /// Whether all was looked at.
     pub complete: bool,
@@ -190,7 +197,11 @@ pub fn list_letters(
 ) -> Result<Listing, AdminError> {
     let mut groups: HashMap<Fingerprint, Group> = HashMap::new();
     let mut listing = Listing { topic: names.dead_letters(), ..Listing::default() };
-    let mut count = |found: &Found<'_>, history: Result<History, String>| {
+    let mut count = |found: &Found<'_>, history: Result<History, String>, settled: Option<Settlement>| {
+        if settled.is_some() {
+            listing.settled += 1;
+            return ControlFlow::Continue(());
+        }
         let Ok(history) = history else {
             listing.unreadable += 1;
             return ControlFlow::Continue(());
@@ -207,7 +218,8 @@ pub fn list_letters(
     };
     let Sifted { scanned, matched, complete, .. } =
         Sift::new(kafka, names, filter)?.run(&BTreeMap::new(), progress, &mut count)?;
-    (listing.scanned, listing.matched, listing.complete) = (scanned, matched, complete);
+    (listing.scanned, listing.complete) = (scanned, complete);
+    listing.matched = matched.saturating_sub(listing.settled);
     listing.groups = groups.into_values().collect();
     listing.groups.sort_by(|a, b| b.count.cmp(&a.count).then(a.fingerprint.cmp(&b.fingerprint)));
     Ok(listing)
@@ -271,8 +283,9 @@ pub fn visit_letters(
     progress: &mut dyn Progress,
     show: &mut dyn FnMut(DeadLetter) -> ControlFlow<()>,
 ) -> Result<Visited, AdminError> {
-    let mut take =
-        |found: &Found<'_>, history: Result<History, String>| show(DeadLetter::new(found, history.map(Past::from)));
+    let mut take = |found: &Found<'_>, history: Result<History, String>, settled: Option<Settlement>| {
+        show(DeadLetter::new(found, history.map(Past::from), settled))
+    };
     let sifted = Sift::new(kafka, names, filter)?.run(from, progress, &mut take)?;
     Ok(Visited { matched: sifted.matched, complete: sifted.complete, next: sifted.next })
 }
@@ -295,8 +308,8 @@ pub fn find_letters(
     } else {
         Filter { sources: vec![Source::Record(place.clone())], ..Filter::default() }
     };
-    let mut take = |found: &Found<'_>, history: Result<History, String>| {
-        letters.push(DeadLetter::new(found, history.map(Past::from)));
+    let mut take = |found: &Found<'_>, history: Result<History, String>, settled: Option<Settlement>| {
+        letters.push(DeadLetter::new(found, history.map(Past::from), settled));
         if is_letter { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let sift = Sift::new(kafka, names, &filter)?;

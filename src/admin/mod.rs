@@ -17,6 +17,7 @@
 //! ```
 
 mod as_text;
+mod doctor;
 mod enqueue;
 mod error;
 mod filter;
@@ -31,8 +32,10 @@ mod replay;
 mod sift;
 mod status;
 mod tail;
+mod topics;
 mod why;
 
+pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
 pub use filter::{Filter, HeaderIs, Source};
@@ -53,4 +56,8 @@ pub use replay::{Begun, FieldIs, ReplayPart, ReplayPlan, ReplayRequest, carry_ou
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
+pub use topics::{
+    LadderFrom, LeftAlone, OwnRole, SettingChange, SourceSeen, TopicPlan, TopicShape, TopicsApplied, TopicsPlan,
+    TopicsScope, apply_topics, plan_topics,
+};
 pub use why::{Fate, KeySearch, Standing, Step, Stop, Stories, Story, Suspect, why, why_key};

@@ -3,19 +3,22 @@
 use super::{AdminError, Filter, Progress, filter::Candidate};
 use crate::broker::kafka::{Ends, Found, Kafka, Next, Operator, Range, Visitor};
 use retrial_core::{
+    control::{Settled, Settlement, TopicId},
     history::{History, carried},
     naming::GroupNames,
 };
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-/// Sees each letter that the filter admits.
-pub(super) type Take<'t> = dyn FnMut(&Found<'_>, Result<History, String>) -> ControlFlow<()> + 't;
+/// Sees each letter that the filter admits, and how it was settled.
+pub(super) type Take<'t> = dyn FnMut(&Found<'_>, Result<History, String>, Option<Settlement>) -> ControlFlow<()> + 't;
 
 /// The dead letters of a group, and which of them are meant.
 pub(super) struct Sift<'s> {
     operator: Operator,
     group: &'s str,
     topic: String,
+    topic_id: TopicId,
+    settled: Settled,
     filter: &'s Filter,
 }
 
@@ -35,7 +38,9 @@ impl<'s> Sift<'s> {
         if !operator.topics().contains_key(&topic) {
             return Err(AdminError::NoTopic { topic, address: kafka.address().to_owned() });
         }
-        Ok(Self { operator, group: names.group(), topic, filter })
+        let topic_id = operator.topic_ids(&[&topic])?.get(&topic).copied();
+        let settled = operator.control(names)?.settled;
+        Ok(Self { operator, group: names.group(), topic, topic_id, settled, filter })
     }
 
     /// Looks at all that is there now, or at what follows `from`.
@@ -49,7 +54,7 @@ impl<'s> Sift<'s> {
         let next = ranges.iter().map(|range| (range.place.1, range.from)).collect();
         let ends: Vec<(i32, i64)> = ranges.iter().map(|range| (range.place.1, range.to)).collect();
         let sifted = Sifted { next, ..Sifted::default() };
-        let mut sieve = Sieve { group: self.group, filter: self.filter, sifted, take, progress };
+        let mut sieve = Sieve { sift: self, sifted, take, progress };
         let complete = self.operator.scan(ranges, Ends::AtTheirEnd, &mut sieve)?;
         let mut sifted = sieve.sifted;
         sifted.complete = complete;
@@ -69,7 +74,7 @@ impl<'s> Sift<'s> {
         }
         let range = Range { place, from: offset, to: offset + 1 };
         let (progress, sifted) = (&mut (), Sifted::default());
-        let mut sieve = Sieve { group: self.group, filter: self.filter, sifted, take, progress };
+        let mut sieve = Sieve { sift: self, sifted, take, progress };
         self.operator.scan(vec![range], Ends::AtTheirEnd, &mut sieve)?;
         Ok(())
     }
@@ -102,8 +107,7 @@ pub(super) fn past_of(group: &str, found: &Found<'_>) -> Result<History, String>
 
 /// A filter at work.
 struct Sieve<'a, 't> {
-    group: &'a str,
-    filter: &'a Filter,
+    sift: &'a Sift<'a>,
     sifted: Sifted,
     take: &'a mut Take<'t>,
     progress: &'a mut dyn Progress,
@@ -113,14 +117,16 @@ impl Visitor for Sieve<'_, '_> {
     fn record(&mut self, found: &Found<'_>) -> Next {
         self.sifted.scanned += 1;
         self.sifted.next.insert(found.partition(), found.offset() + 1);
-        let history = past_of(self.group, found);
+        let history = past_of(self.sift.group, found);
         let candidate =
             Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
-        if !self.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {
+        if !self.sift.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {
             return Next::More;
         }
         self.sifted.matched += 1;
-        match (self.take)(found, history) {
+        let Sift { settled, topic_id, .. } = self.sift;
+        let settled = settled.get(found.topic(), *topic_id, found.partition(), found.offset());
+        match (self.take)(found, history, settled) {
             ControlFlow::Continue(()) => Next::More,
             ControlFlow::Break(()) => Next::Stop,
         }

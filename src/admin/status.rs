@@ -3,6 +3,7 @@
 use super::{AdminError, as_text};
 use crate::broker::kafka::{Ends, Found, Kafka, MemberSeen, Next, Operator, OperatorError, Place, Range, Visitor};
 use retrial_core::{
+    control::{Settled, TopicId},
     event::{Committed, LogRange},
     naming::{GroupNames, OwnTopic},
     snapshot::{self, Departure, FinishedRun, Snapshot, SnapshotError, Subject},
@@ -74,9 +75,11 @@ pub struct TierStatus {
 pub struct DeadLettersStatus {
     /// The topic.
     pub topic: String,
-    /// Offsets that it holds.
+    /// Offsets that it holds, settled ones among them.
     pub count: u64,
-    /// When the oldest was written.
+    /// Letters that an operator has settled: the rest is open.
+    pub settled: u64,
+    /// When the oldest that is open was written.
     #[serde(with = "as_text::maybe", default)]
     pub oldest: Option<Timestamp>,
     /// When the newest was written; unknown where a partition's last offset holds no record.
@@ -141,7 +144,8 @@ pub fn status(kafka: &Kafka, names: &GroupNames) -> Result<Status, AdminError> {
     places.dedup();
     let logs = operator.logs(&places)?;
     let views = views(&operator, names, &committed, &logs)?;
-    let heads = heads(&operator, names, &views, &logs)?;
+    let settling = Settling::read(&operator, names)?;
+    let heads = heads(&operator, &settling, &views, &logs)?;
     let partitions: Vec<PartitionStatus> =
         views.iter().map(|view| view.status(names, heads.first.get(&view.place))).collect();
     Ok(Status {
@@ -149,7 +153,7 @@ pub fn status(kafka: &Kafka, names: &GroupNames) -> Result<Status, AdminError> {
         state,
         members: members.into_iter().map(MemberStatus::from).collect(),
         tiers: tiers(&operator, names, &partitions, &logs),
-        dead_letters: dead_letters(&operator, names, &logs, &heads),
+        dead_letters: dead_letters(&operator, &settling, &logs, &heads),
         partitions,
     })
 }
@@ -276,19 +280,45 @@ fn glance(operator: &Operator, ranges: Vec<Range>) -> Result<BTreeMap<Place, Tim
     Ok(glance.times)
 }
 
+/// Which dead letters are settled, by the topic that is there now.
+struct Settling {
+    topic: String,
+    topic_id: TopicId,
+    settled: Settled,
+}
+
+impl Settling {
+    fn read(operator: &Operator, names: &GroupNames) -> Result<Self, OperatorError> {
+        let topic = names.dead_letters();
+        let topic_id = operator.topic_ids(&[&topic])?.get(&topic).copied();
+        Ok(Self { topic, topic_id, settled: operator.control(names)?.settled })
+    }
+
+    fn first_open(&self, partition: i32, log: &LogRange) -> i64 {
+        self.settled.first_open(&self.topic, self.topic_id, partition, log.start, log.end)
+    }
+
+    fn count(&self, partition: i32, log: &LogRange) -> u64 {
+        self.settled.count(&self.topic, self.topic_id, partition, log.start, log.end)
+    }
+}
+
 fn heads(
     operator: &Operator,
-    names: &GroupNames,
+    settling: &Settling,
     views: &[View],
     logs: &BTreeMap<Place, LogRange>,
 ) -> Result<Heads, OperatorError> {
-    let letters = names.dead_letters();
+    let letters = &settling.topic;
     let unfinished = views.iter().map(|view| {
         let from = view.watermark.max(view.log.start);
         Range { place: view.place.clone(), from, to: view.log.end }
     });
-    let of_letters = || logs.iter().filter(|((topic, _), _)| *topic == letters);
-    let first = of_letters().map(|(place, log)| Range { place: place.clone(), from: log.start, to: log.end });
+    let of_letters = || logs.iter().filter(|((topic, _), _)| topic == letters);
+    let first = of_letters().map(|(place, log)| {
+        let from = settling.first_open(place.1, log);
+        Range { place: place.clone(), from, to: log.end }
+    });
     let last =
         of_letters().map(|(place, log)| Range { place: place.clone(), from: log.start.max(log.end - 1), to: log.end });
     Ok(Heads { first: glance(operator, unfinished.chain(first).collect())?, last: glance(operator, last.collect())? })
@@ -320,20 +350,64 @@ fn tiers(
 
 fn dead_letters(
     operator: &Operator,
-    names: &GroupNames,
+    settling: &Settling,
     logs: &BTreeMap<Place, LogRange>,
     heads: &Heads,
 ) -> Option<DeadLettersStatus> {
-    let topic = names.dead_letters();
+    let topic = settling.topic.clone();
     operator.topics().get(&topic)?;
     let of = |times: &BTreeMap<Place, Timestamp>| -> Vec<Timestamp> {
         times.iter().filter(|((name, _), _)| *name == topic).map(|(_, time)| *time).collect()
     };
-    let held = logs.iter().filter(|((name, _), _)| *name == topic);
+    let held = || logs.iter().filter(|((name, _), _)| *name == topic);
     Some(DeadLettersStatus {
-        count: held.map(|(_, log)| log.end.saturating_sub(log.start).max(0).unsigned_abs()).sum(),
+        settled: held().map(|((_, partition), log)| settling.count(*partition, log)).sum(),
+        count: held().map(|(_, log)| log.end.saturating_sub(log.start).max(0).unsigned_abs()).sum(),
         oldest: of(&heads.first).into_iter().min(),
         newest: of(&heads.last).into_iter().max(),
         topic,
     })
+}
+
+/// Parts of a status, for judgements of it.
+#[cfg(test)]
+pub(super) mod for_tests {
+    use super::*;
+
+    pub(in crate::admin) fn empty(names: &GroupNames) -> Status {
+        Status {
+            group: names.group().to_owned(),
+            state: "Stable".to_owned(),
+            members: vec![],
+            partitions: vec![],
+            tiers: vec![],
+            dead_letters: None,
+        }
+    }
+
+    /// A record of a source that is not finished.
+    pub(in crate::admin) fn unfinished(topic: &str, oldest: Timestamp) -> PartitionStatus {
+        PartitionStatus {
+            topic: topic.to_owned(),
+            partition: 0,
+            role: Role::Source,
+            watermark: 0,
+            finished_beyond: 0,
+            in_flight: 0,
+            unfinished: 1,
+            log_start: 0,
+            log_end: 1,
+            oldest: Some(oldest),
+            left_well: None,
+            metadata_ignored: None,
+        }
+    }
+
+    pub(in crate::admin) fn waiting(topic: &str, delay_seconds: u64, waiting: u64) -> TierStatus {
+        TierStatus { topic: topic.to_owned(), delay_seconds, waiting, next_due: None }
+    }
+
+    pub(in crate::admin) fn letters(topic: &str, oldest: Timestamp, newest: Timestamp) -> DeadLettersStatus {
+        DeadLettersStatus { topic: topic.to_owned(), count: 2, oldest: Some(oldest), newest: Some(newest), settled: 0 }
+    }
 }

@@ -12,6 +12,8 @@ pub(super) enum End {
     NothingMatched(String),
     /// A part was done; the text says how to go on.
     Partly(String),
+    /// All was looked at, and something needs attention; the text says how much.
+    Attention(String),
 }
 
 /// Why a command did nothing, or not what it should.
@@ -46,10 +48,13 @@ impl From<AdminError> for Trouble {
         match error {
             AdminError::Name(_)
             | AdminError::Property(_)
+            | AdminError::NoSource { .. }
+            | AdminError::Ladder(_)
             | AdminError::OwnTopic { .. }
             | AdminError::WrongId { .. } => Self::Usage(error.to_string()),
             AdminError::Alive { .. }
             | AdminError::Moved { .. }
+            | AdminError::TopicsMoved { .. }
             | AdminError::Occupied { .. }
             | AdminError::TakenOver { .. }
             | AdminError::Unreadable { .. }
@@ -87,6 +92,7 @@ pub(super) fn code(ended: Ended) -> ExitCode {
         Ok(End::NothingMatched(text)) => (3, text),
         Err(Trouble::Refused(text)) => (4, text),
         Ok(End::Partly(text)) => (5, text),
+        Ok(End::Attention(text)) => (6, text),
     };
     // With nobody at the other end of standard error there is still the code.
     let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("retrial: {text}\n"));

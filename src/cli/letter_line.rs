@@ -15,6 +15,8 @@ pub(super) struct LetterLine<'a> {
     past: Option<&'a Past>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
+    /// `redriven`, `discarded`, or null while it is open.
+    settled: Option<&'static str>,
     is_reference: bool,
     key: Option<Bytes>,
     headers: Vec<Header>,
@@ -30,6 +32,7 @@ impl<'a> LetterLine<'a> {
             buried: letter.buried.map(|time| time.to_string()),
             past: letter.past.as_ref().ok(),
             unreadable: letter.past.as_ref().err().map(String::as_str),
+            settled: letter.settled.map(|settlement| settlement.as_str()),
             is_reference: letter.is_reference,
             key: letter.key.clone().map(Bytes),
             headers: headers(&letter.headers),

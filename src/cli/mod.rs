@@ -14,6 +14,7 @@
 mod connection;
 mod consent;
 mod dlq;
+mod doctor;
 mod end;
 mod enqueue;
 mod generate;
@@ -32,6 +33,7 @@ mod status;
 mod table;
 mod tail;
 mod times;
+mod topics;
 mod why;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -52,11 +54,10 @@ struct Arguments {
     command: Command,
 }
 
-const AFTER: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done";
+const AFTER: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done, 6 needs attention";
 
 const AFTER_LONG: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 refused for safety, 5 partly done, 6 needs attention
 
 Where a setting comes from, the first that has it: an option, the environment (RETRIAL_BOOTSTRAP_SERVER, RETRIAL_GROUP,
 RETRIAL_TOPIC_PREFIX, RETRIAL_OUTPUT; client properties as RETRIAL_PROPERTY_SASL_PASSWORD for sasl.password), the file of
@@ -68,6 +69,11 @@ enum Command {
     Status(status::Arguments),
     /// One record's story: done, running, waiting, dead for what reason, gone; or those of a key.
     Why(why::Arguments),
+    /// The group's own topics: what is missing or wrong, and its mending.
+    #[command(subcommand)]
+    Topics(topics::Command),
+    /// What goes wrong later with this cluster and group, with the remedy of each.
+    Doctor(doctor::Arguments),
     /// The dead letters: groups of alike errors, single ones, all of them as JSON lines.
     #[command(subcommand)]
     Dlq(dlq::Command),
@@ -109,6 +115,8 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
     match &arguments.command {
         Command::Status(arguments) => status::run(arguments, connection, screen),
         Command::Why(arguments) => why::run(arguments, connection, screen),
+        Command::Topics(command) => topics::run(command, connection, screen),
+        Command::Doctor(arguments) => doctor::run(arguments, connection, screen),
         Command::Dlq(command) => dlq::run(command, connection, screen),
         Command::Offsets(command) => offsets::run(command, connection, screen),
         Command::Operations(command) => operations::run(command, connection, screen),

@@ -145,10 +145,14 @@ fn text(found: &Status, screen: &Screen) -> String {
     }
     parts.push(tiers.text(screen));
     if let Some(letters) = &found.dead_letters {
-        let text = match letters.count {
-            0 => format!("No dead letters in {}\n", letters.topic),
+        let settled = match letters.settled {
+            0 => String::new(),
+            settled => format!(", {} settled", count(settled)),
+        };
+        let text = match letters.count.saturating_sub(letters.settled) {
+            0 => format!("No open dead letters in {}{settled}\n", letters.topic),
             number => format!(
-                "{} in {}, the oldest of {}, the newest of {}\n",
+                "{} in {}, the oldest of {}, the newest of {}{settled}\n",
                 screen.alarming(&things(number, "dead letter", "dead letters")),
                 letters.topic,
                 times.maybe(letters.oldest),

@@ -1,14 +1,16 @@
 //! A group with dead letters, and what operators did to them.
 
 use crate::{
-    command::run_for,
+    command::{Said, run_for},
     letters::{letter, timed_out},
 };
 use retrial_core::history::History;
 use retrial_kafka_for_tests::{Kafka, TestRecord};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    ops::Range,
     process::Child,
     time::{Duration, Instant},
 };
@@ -23,13 +25,60 @@ pub(crate) fn topics(kafka: &Kafka, group: &str) {
     kafka.create_topic(&format!("{group}.control"), 1, &compact);
 }
 
-/// So many dead letters of different orders, all of which timed out.
-pub(crate) fn bury(kafka: &Kafka, group: &str, orders: std::ops::Range<i64>) {
+/// A source topic of the group.
+pub(crate) fn orders(group: &str) -> String {
+    format!("{group}-orders")
+}
+
+/// The past of a dead order.
+pub(crate) fn dead(group: &str, number: i64) -> History {
+    let mut history = timed_out(number, 2);
+    history.origin.topic = orders(group).into();
+    history
+}
+
+/// Dead letters of different orders, all of which timed out, in a topic of two partitions.
+pub(crate) fn bury(kafka: &Kafka, group: &str, orders: Range<i64>) {
     let record = |number: i64| {
         let order = TestRecord::new(format!("order {number}")).key(format!("customer-{}", number % 7));
-        letter(group, order, &timed_out(number, 2)).to_partition((number % 2) as i32)
+        letter(group, order, &dead(group, number)).to_partition((number % 2) as i32)
     };
     kafka.produce(&format!("{group}.dlq"), orders.map(record));
+}
+
+/// A group with its topics and so many dead letters, and no service.
+pub(crate) fn with_letters(kafka: &Kafka, name: &str, letters: i64) -> String {
+    let group = kafka.unique_group(name);
+    crate::letters::topic(kafka, &group, 2);
+    topics(kafka, &group);
+    bury(kafka, &group, 0..letters);
+    group
+}
+
+/// That each order went back once.
+pub(crate) fn each_went_back_once(kafka: &Kafka, group: &str, orders: Range<i64>) {
+    let expected: BTreeMap<String, u32> = orders.map(|number| (format!("order {number}"), 1)).collect();
+    let went = went_back(kafka, group);
+    let wrong: Vec<_> = went.iter().filter(|(order, times)| expected.get(*order) != Some(times)).take(5).collect();
+    assert!(went == expected, "{} of {} orders went back; {wrong:?}", went.len(), expected.len());
+}
+
+/// Sends a signal to a child.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a pid");
+    kill_process(pid, signal).expect("a child can be signalled");
+}
+
+/// Runs a command again and again while it is refused since somebody else is at work.
+pub(crate) fn once_not_refused(kafka: &Kafka, group: &str, arguments: &[&str]) -> Said {
+    let began = Instant::now();
+    loop {
+        let said = run_for(kafka, group, arguments);
+        if said.code != Some(4) {
+            return said;
+        }
+        assert!(began.elapsed() < LIMIT, "{said:#?}");
+    }
 }
 
 /// What went into the way back in, as committed.

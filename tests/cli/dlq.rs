@@ -31,7 +31,7 @@ fn letters_are_listed_by_groups_of_alike_errors() {
     }
     let letter = |offset| format!("{group}.dlq/0/{offset}");
     let expected = json!({
-        "schema": "retrial.dlq.list/1", "topic": format!("{group}.dlq"), "scanned": 5, "matched": 5, "unreadable": 1,
+        "schema": "retrial.dlq.list/1", "topic": format!("{group}.dlq"), "scanned": 5, "matched": 5, "settled": 0, "unreadable": 1,
         "not_grouped": 0, "complete": true,
         "groups": [
             {"fingerprint": "dee9dc34", "cause": "exhausted", "kind": "timeout", "error": "bank # does not answer", "count": 3,
@@ -112,7 +112,7 @@ fn an_export_loses_no_byte() {
                 "kind": "card", "error": "the card was refused", "fingerprint": "b97d1124", "attempts": 1, "crashes": 0,
                 "first_failed": "2026-11-22T10:21:01.000Z", "last_failed": "2026-11-22T10:21:02.000Z", "redrives": 0,
             },
-            "is_reference": false, "key": {"base64": "/g=="}, "headers": [{"name": "flag", "value": null}],
+            "settled": null, "is_reference": false, "key": {"base64": "/g=="}, "headers": [{"name": "flag", "value": null}],
             "body": {"base64": "/wAB"},
         })
     );

@@ -17,6 +17,17 @@ pub(crate) struct Member {
 
 /// Joins a group, and returns when the member has partitions.
 pub(crate) fn join(kafka: &Kafka, group: &str, topic: &str) -> Member {
+    let (member, has_joined) = start(kafka, group, topic);
+    has_joined.recv_timeout(Duration::from_secs(60)).expect("an assignment");
+    member
+}
+
+/// Joins a group in which there may be nothing left to be assigned.
+pub(crate) fn join_without_waiting(kafka: &Kafka, group: &str, topic: &str) -> Member {
+    start(kafka, group, topic).0
+}
+
+fn start(kafka: &Kafka, group: &str, topic: &str) -> (Member, mpsc::Receiver<()>) {
     let mut config = kafka.client_config();
     for (name, value) in [
         ("group.id", group),
@@ -43,8 +54,7 @@ pub(crate) fn join(kafka: &Kafka, group: &str, topic: &str) -> Member {
             }
         }
     });
-    has_joined.recv_timeout(Duration::from_secs(60)).expect("an assignment");
-    Member { leave: Some(leave), thread: Some(thread) }
+    (Member { leave: Some(leave), thread: Some(thread) }, has_joined)
 }
 
 impl Drop for Member {

@@ -1,11 +1,12 @@
 //! `retrial dlq redrive`.
 
 use crate::{
-    bureau::{bury, operations, past, topics, way_back, went_back},
+    bureau::{dead, operations, past, topics, way_back, went_back, with_letters},
     command::run_for,
-    letters,
+    letters::{self, letter},
 };
-use retrial_kafka_for_tests::{Kafka, available};
+use retrial_core::history::History;
+use retrial_kafka_for_tests::{Kafka, TestRecord, available};
 use serde_json::json;
 
 #[test]
@@ -68,4 +69,109 @@ fn the_json_of_a_redrive_has_its_plan_and_its_operation() {
         "partitions": [{"topic": format!("{group}.dlq"), "partition": 0, "from": 0, "next": 5, "end": 5}],
     });
     assert_eq!(done, expected);
+}
+
+/// Letters of one record, however they came to be several, are one piece of work.
+#[test]
+fn rule_20_letters_of_one_record_are_collapsed_also_over_operations_and_filters() {
+    let kafka = available!(Kafka::shared());
+    let group = with_letters(kafka, "redrive-copies", 0);
+    let copy = |kind: &str| {
+        let past = History { error_kind: Some(kind.to_owned()), ..dead(&group, 7) };
+        letter(&group, TestRecord::new(kind), &past).to_partition(0)
+    };
+    kafka.produce(&format!("{group}.dlq"), ["first", "second", "third", "third"].map(copy));
+    let redrive = |more: &[&str]| run_for(kafka, &group, &[&["dlq", "redrive", "--yes"], more].concat()).with_code(0);
+    let said = redrive(&["--kind", "third"]);
+    assert!(said.out.contains("1 settled with them"), "{}", said.out);
+    // The first one is read before the one that went back, and stays behind it all the same.
+    redrive(&[]);
+    let counts = |name: &str| operations(kafka, &group)[0][name].as_u64();
+    assert_eq!((counts("sent"), counts("settled")), (Some(0), Some(2)));
+    assert_eq!(went_back(kafka, &group).into_iter().collect::<Vec<_>>(), [("third".to_owned(), 1)]);
+}
+
+#[test]
+fn what_came_back_dead_three_times_goes_back_only_by_force() {
+    let kafka = available!(Kafka::shared());
+    let group = with_letters(kafka, "redrive-loop", 0);
+    let after = |redrives: u32| {
+        let past = History { redrives, ..dead(&group, i64::from(redrives)) };
+        letter(&group, TestRecord::new(format!("after {redrives}")), &past).to_partition(0)
+    };
+    kafka.produce(&format!("{group}.dlq"), [2, 3, 4].map(after));
+    let said = run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(0);
+    let left = "2 left: redriven three times and dead again each time (--force takes them, too)";
+    assert!(said.out.contains(left) && said.out.contains("1 dead letter sent back, 2 left"), "{}", said.out);
+    assert_eq!(went_back(kafka, &group).keys().cloned().collect::<Vec<_>>(), ["after 2"]);
+    run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(3);
+    run_for(kafka, &group, &["dlq", "redrive", "--yes", "--force"]).with_code(0);
+    assert_eq!(went_back(kafka, &group).into_values().collect::<Vec<_>>(), [1, 1, 1]);
+    let redrives: Vec<u32> = way_back(kafka, &group).iter().map(|record| past(&group, record).redrives).collect();
+    assert_eq!(redrives.iter().sum::<u32>(), 3 + 4 + 5);
+}
+
+/// As retrial writes one for a record that does not fit into the dead letters.
+fn reference(group: &str, number: i64, body: &[u8]) -> TestRecord {
+    let hash = body
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let past = dead(group, number);
+    let origin = past.origin.to_string();
+    let text = format!(
+        "retrial reference 1\nrecord: {origin}\nkept-until: unknown\nkey-bytes: 3\nbody-bytes: {}\n\
+         body-fnv1a64: {hash:016x}\nhead-bytes: 0\n\n",
+        body.len()
+    );
+    letter(group, TestRecord::new(text), &past).header("retrial-reference", origin).to_partition(0)
+}
+
+#[test]
+fn a_letter_by_reference_goes_back_whole_while_its_record_is_there_and_is_that_record() {
+    let kafka = available!(Kafka::shared());
+    let group = with_letters(kafka, "redrive-reference", 0);
+    let orders = crate::bureau::orders(&group);
+    kafka.create_topic(&orders, 4, &[]);
+    let order = |body: &str| TestRecord::new(body.repeat(100_000)).key("key").header("tenant", "blue").to_partition(3);
+    kafka.produce(&orders, ["gone", "here", "else"].map(order));
+    letters::delete_below(kafka, &orders, 3, 1);
+    let letters = [(0, "gone"), (1, "here"), (2, "what was cut")];
+    let letters = letters.map(|(number, body)| reference(&group, number, body.repeat(100_000).as_bytes()));
+    kafka.produce(&format!("{group}.dlq"), letters);
+    let said = run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(0);
+    // Whether it is that record is seen when it is fetched.
+    assert!(said.out.contains("1 left: too large for the dead letters, and gone"), "{}", said.out);
+    assert!(said.out.contains("1 dead letter sent back, 2 left"), "{}", said.out);
+    let back = way_back(kafka, &group);
+    assert_eq!(back.len(), 1);
+    assert_eq!((back[0].text(), back[0].key.as_deref()), ("here".repeat(100_000), Some(&b"key"[..])));
+    let names: Vec<&str> = back[0].headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names[0], names.contains(&"retrial-reference")), ("tenant", false));
+    assert_eq!(past(&group, &back[0]).origin.offset, 1);
+    run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(0);
+    assert_eq!(way_back(kafka, &group).len(), 1);
+}
+
+#[test]
+fn wrong_use_and_what_is_missing_is_told() {
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("redrive-wrong");
+    let said = run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(1);
+    assert!(said.err.contains(&format!("topic {group}.dlq does not exist")), "{}", said.err);
+    letters::five(kafka, &group);
+    let said = run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(1);
+    assert!(said.err.contains(&format!("topic {group}.retry.0s does not exist")), "{}", said.err);
+    for wrong in [
+        &["redrive", "--rate", "0"][..],
+        &["redrive", "--yes", "--dry-run"],
+        &["discard"],
+        &["discard", "--reason", ""],
+    ] {
+        run_for(kafka, &group, &[&["dlq"], wrong].concat()).with_code(2);
+    }
+    topics(kafka, &group);
+    kafka.produce(&format!("{group}.control"), [TestRecord::new("2\nwhatever").key("operation/redrive-1")]);
+    let said = run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(4);
+    assert!(said.err.contains("operation/redrive-1 is skipped: written by a later version (2)"), "{}", said.err);
+    assert_eq!(way_back(kafka, &group).len(), 0);
 }

@@ -1,11 +1,12 @@
 //! `retrial replay`.
 
 use crate::{
-    bureau::{LIMIT, end_of, has_sent, operations, past, topics, way_back},
-    command::{Said, run, run_for, start_for},
-    service::{Handled, serve},
+    bureau::{LIMIT, end_of, has_sent, once_not_refused, operations, past, signal, topics, way_back},
+    command::{run, run_for, start_for},
+    serving::{Handled, serve},
 };
 use retrial_kafka_for_tests::{Commit, Kafka, TestRecord, available};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -247,19 +248,6 @@ fn all_went_back_once(kafka: &Kafka, group: &str, records: i32) {
     assert_eq!((back.len(), back.values().max()), (records as usize, Some(&1)));
 }
 
-/// Runs it again as long as somebody else who may be alive is at work.
-fn once_free(mut attempt: impl FnMut() -> Said) -> Said {
-    let began = Instant::now();
-    loop {
-        let said = attempt();
-        if said.code != Some(4) {
-            return said;
-        }
-        assert!(began.elapsed() < LIMIT, "{said:?}");
-        thread::sleep(Duration::from_millis(500));
-    }
-}
-
 #[test]
 fn a_replay_that_is_killed_goes_on_with_nothing_lost_and_nothing_twice() {
     let kafka = available!(Kafka::shared());
@@ -279,7 +267,7 @@ fn a_replay_that_is_killed_goes_on_with_nothing_lost_and_nothing_twice() {
     }
     let state = &operations(kafka, &group)[0];
     assert!(state["sent"].as_u64().is_some_and(|sent| (600..3000).contains(&sent)), "{state}");
-    let done = once_free(|| run_for(kafka, &group, &["operations", "resume", "june"])).with_code(0);
+    let done = once_not_refused(kafka, &group, &["operations", "resume", "june"]).with_code(0);
     assert!(done.out.contains("june: 3,000 records sent"), "{}", done.out);
     all_went_back_once(kafka, &group, 3000);
 }
@@ -304,18 +292,14 @@ fn running(kafka: &Kafka, group: &str, arguments: &[&str]) -> Child {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn an_interrupted_replay_says_how_to_go_on_and_the_same_command_goes_on_too() {
-    use rustix::process::{Pid, Signal, kill_process};
-
     let kafka = available!(Kafka::shared());
     let group = kafka.unique_group("replay-interrupt");
     let orders = many(kafka, &group, 2000);
     let child = start_for(kafka, &group, &slowly(&orders, "june"));
     has_sent(kafka, &group, 300);
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a pid");
-    kill_process(pid, Signal::INT).expect("a child can be interrupted");
+    signal(&child, Signal::INT);
     let (code, _, err) = end_of(child);
     assert_eq!(code, Some(5), "{err}");
     assert!(err.contains("interrupted: ") && err.contains("to go on: retrial operations resume june"), "{err}");

@@ -1,87 +1,121 @@
-//! A service in this process, whose handler does what a record's body says.
+//! Redrives into a service that runs.
 
-use retrial::{App, Attempt, Failure, Kafka as Cluster, Service, State, handler, hours, secs};
-use retrial_kafka_for_tests::Kafka;
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+use crate::{
+    bureau::{LIMIT, bury, each_went_back_once, end_of, has_sent, once_not_refused, orders, signal},
+    command::{run_for, start_for},
 };
-use tokio::sync::oneshot;
+use retrial::{App, Failure, Running, Service, handler, secs};
+use retrial_kafka_for_tests::{Kafka, TestRecord, available};
+use rustix::process::Signal;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-/// An attempt that ended well.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Handled {
-    /// Where the record stood first.
-    pub(crate) origin: String,
-    /// The replay that brought it back.
-    pub(crate) replay: Option<String>,
+/// How often the handler saw each order.
+type Seen = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// A service of the group, whose handler refuses every order or does every one.
+async fn serve(kafka: &Kafka, group: &str, refuses: bool) -> (Running, Seen) {
+    let seen = Seen::default();
+    let sight = Arc::clone(&seen);
+    let handle = move |order: String| {
+        *sight.lock().expect("a lock").entry(order).or_default() += 1;
+        async move { if refuses { Err(Failure::dead("a bad deploy").kind("deploy")) } else { Ok(()) } }
+    };
+    let app = App::group(group).tiers([secs(5)]).topic(orders(group), handler(handle)).build().expect("an app");
+    let service = Service::connect(app, retrial::Kafka::bootstrap(kafka.bootstrap())).await;
+    let running = service.and_then(|service| service.start()).unwrap_or_else(|error| panic!("{error}"));
+    (running, seen)
 }
 
-type Log = Arc<Mutex<Vec<Handled>>>;
-
-/// Runs until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Served {
-    log: Log,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+async fn end(mut running: Running) {
+    running.stop();
+    running.ended().await.unwrap_or_else(|error| panic!("{error}"));
 }
 
-impl Served {
-    /// What was handled so far, in order.
-    pub(crate) fn handled(&self) -> Vec<Handled> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < LIMIT, "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            if !thread::panicking() {
-                ended.expect("the service ends well");
+fn total(seen: &Seen) -> u32 {
+    seen.lock().expect("a lock").values().sum()
+}
+
+/// Each order so often, and no other.
+fn assert_seen(seen: &Seen, orders: i64, times: u32) {
+    let expected: BTreeMap<String, u32> = (0..orders).map(|number| (format!("order {number}"), times)).collect();
+    assert!(*seen.lock().expect("a lock") == expected, "{} of {}", total(seen), expected.len() as u32 * times);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_the_middle_and_resumed_a_redrive_loses_nothing_and_doubles_nothing() {
+    const ORDERS: i64 = 4000;
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("redrive-kill");
+    kafka.create_topic(&orders(&group), 2, &[]);
+    let (running, seen) = serve(kafka, &group, false).await;
+    bury(kafka, &group, 0..ORDERS);
+    let work = || {
+        let first = start_for(kafka, &group, &["dlq", "redrive", "--yes", "--rate", "200"]);
+        let id = has_sent(kafka, &group, 100);
+        signal(&first, Signal::KILL);
+        assert_eq!(end_of(first).0, None);
+        // Again while it goes on, now as fast as it can: in the middle of a batch, as it comes.
+        let slowly = ["operations", "resume", &id, "--rate", "500"];
+        let began = Instant::now();
+        let second = loop {
+            let mut second = start_for(kafka, &group, &slowly);
+            let sent = || crate::bureau::operations(kafka, &group)[0]["sent"].as_u64().expect("a number");
+            let before = sent();
+            while second.try_wait().expect("a child").is_none() && sent() < before + 100 {}
+            if second.try_wait().expect("a child").is_none() {
+                break second;
             }
+            assert_eq!(end_of(second).0, Some(4), "refused while the first may live");
+            assert!(began.elapsed() < LIMIT, "it is not refused for ever");
+        };
+        signal(&second, Signal::KILL);
+        drop(end_of(second));
+        let said = once_not_refused(kafka, &group, &["operations", "resume", &id]).with_code(0);
+        assert_eq!(said.out, format!("{id}: 4,000 dead letters sent back\n"));
+        run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(3);
+    };
+    tokio::task::block_in_place(work);
+    each_went_back_once(kafka, &group, 0..ORDERS);
+    until("all are handled", || total(&seen) >= ORDERS as u32).await;
+    end(running).await;
+    assert_seen(&seen, ORDERS, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_20_a_redrive_does_not_feed_on_what_dies_again() {
+    const ORDERS: i64 = 300;
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("redrive-feed");
+    kafka.create_topic(&orders(&group), 2, &[]);
+    let (running, seen) = serve(kafka, &group, true).await;
+    kafka.produce(&orders(&group), (0..ORDERS).map(|number| TestRecord::new(format!("order {number}"))));
+    let dead = || kafka.count(&format!("{group}.dlq")) as i64;
+    for round in 1..=4 {
+        until("all of them die", || dead() == round * ORDERS).await;
+        assert_seen(&seen, ORDERS, round as u32);
+        // Slowly: what went back first is dead again before the last has gone.
+        let redrive = || run_for(kafka, &group, &["dlq", "redrive", "--yes", "--rate", "100"]);
+        let said = tokio::task::block_in_place(redrive);
+        match round {
+            // As often as it is redriven without force; then it stays.
+            4 => assert!(said.code == Some(3) && said.out.contains("300 left: redriven three times"), "{said:#?}"),
+            _ => assert!(said.code == Some(0) && said.out.contains("300 dead letters sent back"), "{said:#?}"),
         }
     }
-}
-
-/// `dead` is refused for good, `later` comes again in an hour, `hang` never ends, and all else is done.
-async fn handle(attempt: Attempt, body: String, State(log): State<Log>) -> Result<(), Failure> {
-    match &*body {
-        "dead" => return Err(Failure::dead("the card was refused").kind("card")),
-        "later" => return Err(Failure::after(hours(1), "the bank is closed").kind("bank")),
-        "hang" => std::future::pending::<()>().await,
-        _ => {}
-    }
-    let handled = Handled { origin: attempt.origin().to_string(), replay: attempt.replay().map(str::to_owned) };
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(handled);
-    Ok(())
-}
-
-/// Starts a service of a group for one topic; its tiers wait 5 s and an hour.
-pub(crate) fn serve(kafka: &Kafka, group: &str, topic: &str) -> Served {
-    serve_at(&kafka.bootstrap(), group, topic)
-}
-
-/// The same, at an address.
-pub(crate) fn serve_at(bootstrap: &str, group: &str, topic: &str) -> Served {
-    let log = Log::default();
-    let app = App::group(group)
-        .tiers([secs(5), hours(1)])
-        .state(Arc::clone(&log))
-        .topic(topic, handler(handle).without_timeout())
-        .build()
-        .expect("an app");
-    let cluster = Cluster::bootstrap(bootstrap).property("session.timeout.ms", "6000");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let thread = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let settings = retrial::Settings::default().drain(secs(1));
-            let service = Service::connect_with(app, cluster, settings).await.expect("a service");
-            service.run_until(async { drop(stopped.await) }).await.expect("a service that ends well");
-        });
-    });
-    Served { log, stop: Some(stop), thread: Some(thread) }
+    end(running).await;
+    assert_eq!(dead(), 4 * ORDERS);
+    let listed = run_for(kafka, &group, &["dlq", "list"]).with_code(0).out;
+    assert!(listed.ends_with(&format!("300 dead letters of 1,200 in {group}.dlq, 900 settled\n")), "{listed}");
 }

@@ -4,7 +4,7 @@ use crate::{
     command::{run_for, start_for},
     letters,
 };
-use retrial_kafka_for_tests::{Commit, Kafka, available};
+use retrial_kafka_for_tests::{Commit, Kafka, Options, available};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 
@@ -70,6 +70,16 @@ fn a_status_shows_sources_tiers_and_dead_letters() {
     assert_eq!(document["dead_letters"]["count"], json!(5));
     assert_eq!((&document["tiers"][0]["waiting"], &document["tiers"][0]["delay_seconds"]), (&json!(2), &json!(5)));
     assert_eq!(document["members"], Value::Array(vec![]));
+}
+
+/// Brokers that have just started load the groups' coordinators, and meanwhile refuse or name another broker.
+#[test]
+fn a_cluster_that_has_just_started_answers_when_it_can() {
+    let kafka = available!(Kafka::start(Options::default().property("offsets.topic.num.partitions", 50)));
+    for number in 0..8 {
+        let said = run_for(&kafka, &format!("early-{number}"), &["status"]).with_code(3);
+        assert!(said.err.contains("has committed nothing"), "{said:?}");
+    }
 }
 
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use crate::{
     command::{Said, run, run_for},
     letters,
-    service::serve,
+    serving::serve,
 };
 use retrial_core::history::History;
 use retrial_kafka_for_tests::{Commit, Kafka, TestRecord, available};
@@ -15,6 +15,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// The fate of a record as JSON tells it, with the exit code that goes with it.
 fn fate(kafka: &Kafka, group: &str, place: &str) -> String {
     let said = run_for(kafka, group, &["why", place, "--output", "json"]);
+    assert!(matches!(said.code, Some(0 | 3)), "{said:?}");
     let document = said.json();
     assert_eq!(document["schema"], json!("retrial.why/1"), "{said:?}");
     let fate = document["stories"][0]["fate"].as_str().expect("a fate").to_owned();

@@ -1,32 +1,8 @@
 //! What the services of this process have logged.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
-
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use retrial_kafka_for_tests::Log;
+use std::sync::OnceLock;
+use tracing_subscriber::EnvFilter;
 
 static LOG: OnceLock<Log> = OnceLock::new();
 
@@ -34,17 +10,14 @@ static LOG: OnceLock<Log> = OnceLock::new();
 pub(crate) fn listen() {
     LOG.get_or_init(|| {
         let log = Log::default();
+        let written = log.clone();
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,librdkafka=warn"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(log.clone()).init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(move || written.clone()).init();
         log
     });
 }
 
 /// Lines so far that have all of these words. Names of groups are in every line of a service.
 pub(crate) fn lines(words: &[&str]) -> Vec<String> {
-    let Some(log) = LOG.get() else { return Vec::new() };
-    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = String::from_utf8_lossy(&bytes);
-    let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
-    text.lines().filter(has_all).map(str::to_owned).collect()
+    LOG.get().map(|log| log.lines(words)).unwrap_or_default()
 }

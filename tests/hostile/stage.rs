@@ -5,14 +5,13 @@ use crate::{
     raw::{self, Raw},
 };
 use retrial::{App, HandlerSet, Running, Service, ServiceError, Settings};
-use retrial_kafka_for_tests::Kafka;
+use retrial_kafka_for_tests::{Kafka, Log};
 use std::{
     fmt::Debug,
-    io,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::EnvFilter;
 
 /// How long something may take that should take a moment: only a test that fails waits as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,29 +128,6 @@ pub(crate) fn shown(record: &Raw) -> impl Debug + use<> {
     (record.partition, record.offset, record.body.as_deref().map(<[u8]>::len), headers)
 }
 
-/// Lines that this process logged.
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 static LOG: OnceLock<Log> = OnceLock::new();
 
 /// Begins to keep what is logged and counted.
@@ -159,21 +135,16 @@ pub(crate) fn listen() {
     counters::count();
     LOG.get_or_init(|| {
         let log = Log::default();
+        let written = log.clone();
         let filter = EnvFilter::new("info,librdkafka=warn");
-        let all = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(log.clone());
-        all.init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(move || written.clone()).init();
         log
     });
 }
 
 /// Lines logged so far that have all of these words; one with `=` must stand alone.
 pub(crate) fn logged(words: &[&str]) -> Vec<String> {
-    let Some(log) = LOG.get() else { return Vec::new() };
-    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = String::from_utf8_lossy(&bytes);
-    let has = |line: &str, word: &str| match word.contains('=') {
-        true => line.split_whitespace().any(|found| found == word),
-        false => line.contains(word),
-    };
-    text.lines().filter(|line| words.iter().all(|word| has(line, word))).map(str::to_owned).collect()
+    let lines = LOG.get().map(|log| log.lines(words)).unwrap_or_default();
+    let alone = |line: &String, word: &str| !word.contains('=') || line.split_whitespace().any(|found| found == word);
+    lines.into_iter().filter(|line| words.iter().all(|word| alone(line, word))).collect()
 }

@@ -228,7 +228,7 @@ impl<R: Payload> Engine<R> {
             }
             self.topics.iter_mut().for_each(|topic| topic.forget(|work| work.ticket.slot == slot));
             self.resting.retain(|Reverse(resting)| resting.work.ticket.slot != slot);
-            self.careful.forget(|gone| gone == slot);
+            self.forget_log(slot);
         }
     }
 

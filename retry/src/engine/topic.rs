@@ -108,3 +108,39 @@ impl<R> Topic<R> {
         self.attempts < ENOUGH_ATTEMPTS || self.failures.count_ones() * 2 <= self.attempts.min(64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::{Slot, Ticket, TopicIndex},
+        order::OnCrash,
+        schedule::Schedule,
+    };
+
+    fn topic(waiting: &[Class]) -> Topic<()> {
+        let retry = RetryPolicy { schedule: Schedule::delays([]), on_crash: OnCrash::Bury, ..RetryPolicy::default() };
+        let mut topic =
+            Topic::new(&TopicConfig { name: "orders".into(), concurrency: 8, order: Order::Unordered, retry });
+        for (sequence, &class) in (0..).zip(waiting) {
+            let ticket = Ticket { slot: Slot { index: 0, generation: 0 }, sequence };
+            topic.push(Work { ticket, topic: TopicIndex(0), class, tries: 0, lane: 0, record: (), history: None });
+        }
+        topic
+    }
+
+    #[test]
+    fn where_one_class_waits_all_slots_are_its_and_where_two_do_they_take_turns() {
+        let (due, fresh) = (Class::Due, Class::Fresh);
+        assert_eq!(topic(&[]).choose(8, 8), None);
+        assert_eq!(topic(&[due, due, due]).choose(8, 8), Some((due, 3)));
+        assert_eq!(topic(&[fresh, fresh, fresh]).choose(2, 8), Some((fresh, 2)));
+        let mut both = topic(&[due, due, due, due, due, fresh, fresh]);
+        let mut turns = Vec::new();
+        while let Some((class, count)) = both.choose(8, 8) {
+            turns.push((class, count));
+            (0..count).for_each(|_| drop(both.pop(class)));
+        }
+        assert_eq!(turns, [(due, 1), (due, 1), (due, 1), (due, 1), (fresh, 1), (due, 1), (fresh, 1)]);
+    }
+}

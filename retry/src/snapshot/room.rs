@@ -90,6 +90,18 @@ mod tests {
 
     /// Worked out by hand: dearer would leave room unused, cheaper would be no upper bound.
     #[test]
+    fn so_much_is_set_aside_for_each_part() {
+        assert_eq!(NUMBER, 84, "63 bits are 21 groups of three, each with its lead");
+        assert_eq!((layout::BITMAP, layout::FIXED), (17, 14));
+        assert_eq!(WIDE, 106, "a pair's 2, a number, 3 for the other one's share, and the head of a bitmap");
+        assert_eq!(RECORD, 107, "a bit, and any gap");
+        assert_eq!(EPOCH, 132, "a number, and 34 bits in 12 groups");
+        assert_eq!(MARK, 314, "where and which; what it does; a count of two groups; two times and a bit for each");
+        assert_eq!(FIXED, 191, "started below, its epoch, counts, the last byte, and the head of a bitmap");
+        assert_eq!(SEAM, 170, "a pair of two numbers");
+    }
+
+    #[test]
     fn pairs_are_charged_for_their_groups_of_three_bits() {
         // One group for each of two numbers, and one more for the one of them that may be eight or above.
         assert_eq!(

@@ -1,6 +1,6 @@
 //! What the tests of single records have shown.
 
-use super::{GATHERING, LONGEST_PAUSE, QUIET, Suspects};
+use super::{ALONE, FOR_ALL, GATHERING, LONGEST_ALONE, LONGEST_PAUSE, QUIET, Suspects};
 use crate::{
     snapshot::{Mark, Run, Stage},
     time::Timestamp,
@@ -98,13 +98,13 @@ impl Suspects {
     /// How long a suspect may keep everything else waiting; also how long what runs already is waited for.
     #[must_use]
     pub fn time_alone(&self) -> Duration {
-        Duration::from_secs((5 << self.unexplained.saturating_sub(3).min(4)).min(60))
+        (ALONE * (1 << self.unexplained.saturating_sub(3).min(4))).min(LONGEST_ALONE)
     }
 
     /// How long all suspects together may keep ordinary work waiting.
     #[must_use]
     pub fn time_for_all(&self) -> Duration {
-        Duration::from_secs(30 << self.unexplained.saturating_sub(1).min(2))
+        FOR_ALL * (1 << self.unexplained.saturating_sub(1).min(2))
     }
 
     /// Until when ordinary work waits for suspects that were not read yet, `next` being the next offset to be read.

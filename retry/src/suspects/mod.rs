@@ -60,6 +60,13 @@ pub const LASTING: Duration = Duration::from_millis(250);
 /// After this long without one that vanished, owners that did are forgotten.
 pub const CALM: Duration = Duration::from_secs(600);
 
+/// How long a suspect runs alone, where owners do not vanish one after the other; and where they do.
+pub(crate) const ALONE: Duration = Duration::from_secs(5);
+const LONGEST_ALONE: Duration = Duration::from_secs(60);
+
+/// How long all suspects together keep ordinary work waiting, where owners do not vanish one after the other.
+pub(crate) const FOR_ALL: Duration = Duration::from_secs(30);
+
 /// How long ordinary work waits for the suspects of a new partition to be read.
 pub const GATHERING: Duration = Duration::from_secs(2);
 

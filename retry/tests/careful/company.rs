@@ -2,7 +2,7 @@
 
 use crate::stage::{DONE, Deed, Place, Rec, Setup, Stage};
 use retrial_core::{
-    event::{CommitResult, Event, LogRange, Notice, Work},
+    event::{Action, CommitResult, Event, LogRange, Notice, Work},
     outcome::Outcome,
     snapshot::Stage as Told,
 };
@@ -241,6 +241,53 @@ fn rule_8_nothing_starts_beside_the_suspect_of_a_log_that_was_cut() {
     assert_eq!(stage.done.len(), 4, "{:?}", stage.done);
 }
 
+fn the_only_suspect_runs() -> Stage {
+    let mut dead = dead_with([1, 0]);
+    let mut stage = Stage::empty(Setup { concurrency: 3, ..Setup::default() });
+    stage.committed.insert(ORDERS, dead.committed.remove(&ORDERS).unwrap());
+    stage.fill(ORDERS, 1);
+    stage.fill(MAILS, 3);
+    stage.begin();
+    stage.run(1, stays);
+    assert_eq!(stage.running.iter().map(place).collect::<Vec<_>>(), [ORDERS], "it runs alone");
+    stage
+}
+
+/// Nothing else is under suspicion then, so only the test itself can say that ordinary work is to wait.
+#[test]
+fn rule_8_nothing_starts_beside_the_only_suspect_when_its_log_was_cut() {
+    let mut stage = the_only_suspect_runs();
+    let cut = Event::OutOfRange(stage.slot(ORDERS), LogRange { start: 0, end: 1 });
+    stage.engine.handle(stage.now, cut, &mut stage.out);
+    // Its attempt is told to end and does not.
+    stage.out.others.retain(|action| !matches!(action, Action::Abandon(_)));
+    stage.settle();
+    let survived = |notice: &Notice| matches!(notice, Notice::SuspectSurvived { .. });
+    for _ in 0..100 {
+        stage.turn(&mut stays);
+        assert_eq!(stage.running.len(), 1, "{:?}", stage.running);
+    }
+    assert!(!stage.notices.iter().any(survived), "its test goes on: {:?}", stage.notices);
+    // Its time alone is over, as that of any suspect.
+    stage.run(4, stays);
+    assert!(stage.notices.iter().any(survived));
+    assert_eq!(stage.running.len(), 4, "{:?}", stage.running);
+}
+
+/// The group still has what was announced of a log that was cut: no other record is to be taken for it.
+#[test]
+fn rule_8_nothing_starts_before_the_announcement_in_a_log_that_was_cut_is_taken_back() {
+    let mut stage = the_only_suspect_runs();
+    stage.answers = false;
+    stage.handle(Event::OutOfRange(stage.slot(ORDERS), LogRange { start: 0, end: 1 }));
+    stage.run(1, stays);
+    assert!(stage.running.is_empty(), "{:?}", stage.running);
+    stage.answers = true;
+    stage.run(1, stays);
+    assert!(stage.said(ORDERS).suspicion.marks.is_empty());
+    assert_eq!(stage.running.len(), 4, "{:?}", stage.running);
+}
+
 /// The old log's record was announced, and the new log has another one there.
 #[test]
 fn rule_8_what_was_announced_does_not_start_in_a_log_that_was_cut() {
@@ -268,6 +315,8 @@ fn rule_8_suspects_of_a_partition_that_comes_later_are_tested_after_ordinary_wor
         stage.turn(&mut stays);
     }
     stage.notices.clear();
+    // Later, so that the time in which its starts are shown first ends later, too, and is no reason to be called.
+    stage.run(1, stays);
     stage.committed.insert(MAILS, dead.committed.remove(&MAILS).unwrap());
     stage.fill(MAILS, 3);
     stage.offer(MAILS);

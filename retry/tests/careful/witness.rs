@@ -55,3 +55,28 @@ fn rule_8_a_record_of_a_blocked_partition_is_no_witness_and_is_not_forgotten() {
     stage.run(8, |_| DONE);
     assert!(stage.done.contains(&1), "{:?}", stage.notices);
 }
+
+/// What ran beside it may have been what kept the process alive, or a crash may have been its fault.
+#[test]
+fn rule_8_a_suspect_that_survived_in_company_is_no_witness() {
+    const LONG: Place = ("mails", 0);
+    let said = in_want_of_a_witness().committed.remove(&KILLER).unwrap();
+    let mut dead = Stage::empty(Setup { concurrency: 2, ..Setup::default() });
+    dead.fill(OTHER, 1);
+    dead.begin();
+    dead.run(1, stays);
+    let mut stage = Stage::empty(Setup { concurrency: 2, ..Setup::default() });
+    stage.fill(LONG, 1);
+    stage.begin();
+    stage.run(1, stays);
+    for (place, said) in [(KILLER, said), (OTHER, dead.committed.remove(&OTHER).unwrap())] {
+        stage.committed.insert(place, said);
+        stage.fill(place, 1);
+        stage.offer(place);
+    }
+    let other = stage.slot(OTHER);
+    stage.run(7, |work| if work.ticket.slot == other { DONE } else { Deed::Stays });
+    assert_eq!((stage.tests(0), stage.done.len()), ((0, 1), 1), "it was tested in company, and survived");
+    let suspicion = stage.said(KILLER).suspicion;
+    assert_eq!(suspicion.marks.iter().map(|mark| mark.witnessed).collect::<Vec<_>>(), [false]);
+}

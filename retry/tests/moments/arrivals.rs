@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, settings, slot};
 use retrial_core::{
-    event::{Action, Committed, Event, Lineage, LogRange, Notice, Target},
+    event::{Action, Committed, Event, HoldReason, Lineage, LogRange, Notice, Target},
     id::TopicIndex,
     outcome::{Cause, Outcome, Reason},
     snapshot::{self, Departure, FinishedRun, Subject},
@@ -140,4 +140,55 @@ fn only_dead_letters_are_told_as_buried_and_only_a_discarded_record_as_discarded
     let discarded = Notice::Discarded { topic, why: "stale".into() };
     let buried = Notice::Buried { topic, cause: Cause::Refused, kind: "refused".into() };
     assert_eq!(desk.take_notices(), [discarded, buried]);
+}
+
+/// A new leader's log ends where everything is finished, or below.
+#[test]
+fn a_commit_after_a_cut_says_the_epoch_of_what_is_left() {
+    for (end, committed) in [(3, (3, 0)), (2, (2, -1))] {
+        let mut desk = Desk::new(settings());
+        desk.own(0, "orders", 5);
+        for work in desk.take_work().drain(..3) {
+            desk.finish(work, Outcome::Done);
+        }
+        desk.take_others();
+        desk.handle(Event::Cut { slot: slot(0), position: 5, end, log: LogRange { start: 0, end } });
+        let (_, entries) = desk.next_commit();
+        assert_eq!((entries[0].offset, entries[0].leader_epoch), committed, "cut at {end}");
+    }
+}
+
+#[test]
+fn of_a_log_that_was_cut_nothing_is_abandoned_unless_something_runs() {
+    for runs in [false, true] {
+        let mut desk = Desk::new(settings());
+        desk.own(0, "orders", 1);
+        let work = desk.take_work().remove(0);
+        if !runs {
+            desk.finish(work, Outcome::Done);
+        }
+        desk.take_others();
+        desk.handle(Event::OutOfRange(slot(0), LogRange { start: 0, end: 0 }));
+        assert_eq!(desk.take_others().contains(&Action::Abandon(slot(0))), runs);
+    }
+}
+
+#[test]
+fn a_topic_made_anew_is_read_from_its_start_and_goes_on_only_if_it_was_held() {
+    for held in [false, true] {
+        let mut desk = Desk::new(settings());
+        desk.offer(0, "orders", 0..5, (!held).then(|| committed(2, &[])), true);
+        desk.accept_all();
+        desk.take_others();
+        let was = if held { 0 } else { 2 };
+        desk.handle(Event::MadeAnew { slot: slot(0), topic_id: [7; 16], log: LogRange { start: 1, end: 4 } });
+        let (anew, resumed) = (
+            Notice::MadeAnew { slot: slot(0), was },
+            Notice::Resumed { slot: slot(0), why: HoldReason::OffsetMissing },
+        );
+        let expected = if held { vec![anew, resumed] } else { vec![anew] };
+        assert_eq!(desk.take_notices(), expected);
+        let (_, entries) = desk.next_commit();
+        assert_eq!((entries[0].offset, entries[0].leader_epoch), (1, -1));
+    }
 }

@@ -134,6 +134,19 @@ fn an_answer_that_takes_a_whole_session_renews_nothing() {
 }
 
 #[test]
+fn a_lease_that_has_ended_is_told_as_renewed_only_by_an_answer_within_a_session() {
+    for (late, renewed) in [(-1, true), (0, false)] {
+        let mut desk = desk(CommitConfig::default());
+        let (id, _) = desk.next_commit();
+        let sent = desk.now;
+        desk.wait((SESSION.as_millis() as i64 + late) - desk.now.since(sent).as_millis() as i64);
+        assert!(desk.take_notices().contains(&Notice::LeaseExpired));
+        desk.accept(id);
+        assert_eq!(desk.take_notices().contains(&Notice::LeaseRenewed), renewed, "{late} ms");
+    }
+}
+
+#[test]
 fn without_a_partition_the_end_of_the_lease_is_not_told() {
     let mut desk = desk(CommitConfig::default());
     desk.take_work();

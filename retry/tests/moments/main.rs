@@ -6,5 +6,6 @@ mod arrivals;
 mod commits;
 mod departures;
 mod desk;
+mod limits;
 mod turns;
 mod waits;

@@ -16,7 +16,7 @@ use crate::{
     clock,
 };
 use retrial_core::{
-    control::{Claim, Operation, Settlement},
+    control::{Claim, Operation, Settlement, Span},
     history::{History, carried},
     naming::GroupNames,
 };
@@ -74,7 +74,7 @@ pub(super) struct Carrier<'c> {
     work: &'c mut dyn Work,
     progress: &'c mut dyn Progress,
     pace: &'c mut Pace,
-    spans: HashMap<i32, HashMap<String, usize>>,
+    spans: HashMap<(String, i32), usize>,
     /// Pages that this batch has marked: of which span, and which page.
     marked: BTreeSet<(usize, i64)>,
     records: usize,
@@ -93,10 +93,8 @@ impl<'c> Carrier<'c> {
         work: &'c mut dyn Work,
         (pace, progress): (&'c mut Pace, &'c mut dyn Progress),
     ) -> Self {
-        let mut spans: HashMap<i32, HashMap<String, usize>> = HashMap::new();
-        for (index, span) in operation.spans.iter().enumerate() {
-            spans.entry(span.partition).or_default().insert(span.topic.clone(), index);
-        }
+        let place = |(index, span): (usize, &Span)| ((span.topic.clone(), span.partition), index);
+        let spans = operation.spans.iter().enumerate().map(place).collect();
         let now = Instant::now();
         Self {
             goal,
@@ -117,15 +115,10 @@ impl<'c> Carrier<'c> {
     }
 
     fn take(&mut self, found: &Found<'_>) -> Result<(), Interrupted> {
-        let span = self.spans.get(&found.partition()).and_then(|of| of.get(found.topic())).copied();
         // The scan shows what is in the spans only.
-        let Some(index) = span else { return Ok(()) };
+        let Some(&index) = self.spans.get(found.place()) else { return Ok(()) };
         let span = &self.operation.spans[index];
         let settled = self.session.control.settled.get(&span.topic, span.topic_id, span.partition, found.offset());
-        if found.offset() < span.next {
-            self.work.remember(found, settled);
-            return Ok(());
-        }
         match self.work.judge(found, settled)? {
             Verdict::Pass => {}
             Verdict::Leave => self.operation.counts.left += 1,

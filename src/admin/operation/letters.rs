@@ -2,6 +2,7 @@
 
 use super::{
     Verdict, Work,
+    recall::recall,
     reference::{References, is_reference},
     run::{By, Run, begun},
 };
@@ -118,8 +119,10 @@ pub fn plan_letters(
     let ranges =
         spans.iter().map(|span| Range { place: (span.topic.clone(), span.partition), from: span.from, to: span.end });
     let mut letters = Letters::new(names.group(), request.clone(), &operator, true);
+    let ranges = ranges.collect();
+    let recalled = recall(&operator, &control.settled, &spans, &mut letters, progress)?;
     let mut rehearsal = Rehearsal { letters: &mut letters, control: &control, spans: &spans, progress, failed: None };
-    let complete = operator.scan(ranges.collect(), Ends::AtTheirEnd, &mut rehearsal)?;
+    let complete = recalled && operator.scan(ranges, Ends::AtTheirEnd, &mut rehearsal)?;
     if let Some(error) = rehearsal.failed {
         return Err(error);
     }
@@ -233,10 +236,8 @@ impl Work for Letters<'_> {
         !self.request.discard
     }
 
-    fn remember(&mut self, found: &Found<'_>, settled: Option<Settlement>) {
-        if settled.is_some()
-            && let Ok(past) = past_of(self.group, found)
-        {
+    fn remember(&mut self, found: &Found<'_>) {
+        if let Ok(past) = past_of(self.group, found) {
             self.redriven.settled(&past);
         }
     }
@@ -247,9 +248,6 @@ impl Work for Letters<'_> {
         let candidate = Candidate { buried: found.time().timestamp(), history: past.as_ref().ok(), key: found.key() };
         let is_meant = self.request.filter.admits(&candidate, || carried(found.headers(), past.is_ok()).collect());
         if settled.is_some() {
-            if let Ok(past) = &past {
-                self.redriven.settled(past);
-            }
             self.plan.settled += u64::from(is_meant);
             return Ok(Verdict::Pass);
         }

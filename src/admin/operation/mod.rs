@@ -5,6 +5,7 @@
 //! | `session` | the fence, what control says, the claim (RULES 18) |
 //! | `carrier` | reads what is meant and writes it in batches, each one transaction (RULES 19) |
 //! | `run` | from claim to end, and again after whatever broke in between |
+//! | `recall` | what was settled before, read again for those who must know |
 //! | `pace` | so many records a second |
 //! | `letters`, `reference` | redrive and discard; letters whose record is fetched from where it stood first |
 //! | `audit` | which operations there are; the end of one that goes on elsewhere |
@@ -26,6 +27,7 @@ pub(super) mod audit;
 pub(super) mod carrier;
 pub(super) mod letters;
 mod pace;
+mod recall;
 mod reference;
 pub(super) mod run;
 mod session;
@@ -39,13 +41,13 @@ pub(super) trait Work {
     /// that is void.
     fn begin(&mut self, operation: &str);
 
-    /// Whether records below the progress are shown again, to [`Work::remember`].
+    /// Whether it wants to know what was settled, by whatever operation, before it judges the first record.
     fn looks_back(&self) -> bool {
         false
     }
 
-    /// Sees a record that an earlier batch has dealt with.
-    fn remember(&mut self, _found: &Found<'_>, _settled: Option<Settlement>) {}
+    /// Sees a dead letter that is settled.
+    fn remember(&mut self, _found: &Found<'_>) {}
 
     /// Why no more may be sent for now, asked between batches.
     fn waits_for(&mut self) -> Result<Option<String>, super::AdminError> {

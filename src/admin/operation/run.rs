@@ -9,6 +9,7 @@ use super::{
     Work,
     carrier::{Carrier, Goal, Stopped},
     pace::Pace,
+    recall::recall,
     session::{Interrupted, Session},
 };
 use crate::{
@@ -35,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Finished operations that are remembered; older ones are forgotten when another begins.
 const REMEMBERED: usize = 500;
+
+const INTERRUPTED: &str = "interrupted";
 
 /// Batches of a smaller size are not worth it, even where the topic takes less.
 const BATCH_SIZE: usize = 1 << 20;
@@ -214,23 +217,16 @@ impl<'r> Run<'r> {
         self.is_what_was_meant(&operation)?;
         (operation.state, operation.note, operation.changed) = (State::Running, None, clock::now());
         self.forget(session, &operation)?;
-        session.note(&stop_key(&operation.id), None)?;
+        match self.has_claimed {
+            // Asked for while this session was opened in the place of one that broke.
+            true => session.hear_what_was_asked(),
+            false => session.note(&stop_key(&operation.id), None)?,
+        }
         session.note_operation(&operation, Some(&self.claim))?;
         session.commit()?;
         self.has_claimed = true;
 
-        work.begin(&operation.id);
-        let looks_back = work.looks_back();
-        let range = |span: &Span| Range {
-            place: (span.topic.clone(), span.partition),
-            from: if looks_back { span.from } else { span.next },
-            to: span.end,
-        };
-        let ranges = operation.spans.iter().map(range).collect();
-        let claim = self.claim.clone();
-        let mut carrier = Carrier::new(goal, session, &mut operation, &claim, work, (&mut self.pace, &mut *progress));
-        self.operator.scan(ranges, Ends::AtTheirEnd, &mut carrier)?;
-        let stopped = carrier.finish()?;
+        let stopped = self.read(session, &mut operation, goal, work, progress)?;
         match stopped {
             None => {
                 operation.spans.iter_mut().for_each(|span| span.next = span.end);
@@ -242,6 +238,27 @@ impl<'r> Run<'r> {
         session.note_operation(&operation, None)?;
         session.commit()?;
         Ok(operation)
+    }
+
+    /// Reads what is meant, and writes what becomes of it, but for the last batch; tells why it was ended, if not at its end.
+    fn read(
+        &mut self,
+        session: &mut Session,
+        operation: &mut Operation,
+        goal: &Goal<'_>,
+        work: &mut dyn Work,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<String>, Interrupted> {
+        work.begin(&operation.id);
+        if !recall(self.operator, &session.control.settled, &operation.spans, work, progress)? {
+            return Ok(Some(INTERRUPTED.to_owned()));
+        }
+        let range = |span: &Span| Range { place: (span.topic.clone(), span.partition), from: span.next, to: span.end };
+        let ranges = operation.spans.iter().map(range).collect();
+        let claim = self.claim.clone();
+        let mut carrier = Carrier::new(goal, session, operation, &claim, work, (&mut self.pace, progress));
+        self.operator.scan(ranges, Ends::AtTheirEnd, &mut carrier)?;
+        carrier.finish()
     }
 
     fn may_claim(&self, session: &Session) -> Result<(), Interrupted> {
@@ -295,7 +312,7 @@ impl Carrier<'_> {
     fn finish(self) -> Result<Option<String>, Interrupted> {
         let stopped = match self.stopped {
             Some(Stopped::Trouble(trouble)) => return Err(trouble),
-            Some(Stopped::Here) => Some("interrupted".to_owned()),
+            Some(Stopped::Here) => Some(INTERRUPTED.to_owned()),
             Some(Stopped::By(ref who)) => Some(format!("stopped by {who}")),
             None => None,
         };

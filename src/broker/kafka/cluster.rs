@@ -104,25 +104,7 @@ impl Cluster {
     /// Settings of topics; a topic is missing in the answer if this user may not see its settings.
     pub(crate) fn settings(&self, topics: &[&str]) -> Result<HashMap<String, BTreeMap<String, String>>, Unreachable> {
         let Self::Real(connection) = self else { return Ok(HashMap::new()) };
-        if topics.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let deadline = Instant::now() + REACH;
-        loop {
-            let found = match any_broker(connection, |limit| describe_settings(connection.client(), topics, limit)) {
-                Ok(found) => found,
-                Err(fault) if fault.is_forbidden() => return Ok(HashMap::new()),
-                Err(fault) => return Err(connection.silent(REACH, &fault)),
-            };
-            // Another broker than the one that listed the topics may not have heard of a new one yet.
-            let unheard = |found: &Result<_, Fault>| {
-                found.as_ref().is_err_and(|fault: &Fault| fault.code == RDKafkaErrorCode::UnknownTopicOrPartition)
-            };
-            if Instant::now() >= deadline || !found.values().any(unheard) {
-                return Ok(found.into_iter().filter_map(|(topic, found)| Some((topic, found.ok()?))).collect());
-            }
-            thread::sleep(LOOK_AGAIN);
-        }
+        settings(connection, topics)
     }
 
     /// Identities of topics; a topic is missing in the answer where there are none.
@@ -151,6 +133,32 @@ impl Cluster {
     }
 }
 
+/// Settings of topics; a topic is missing in the answer if this user may not see its settings.
+pub(super) fn settings(
+    connection: &Connection,
+    topics: &[&str],
+) -> Result<HashMap<String, BTreeMap<String, String>>, Unreachable> {
+    if topics.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let deadline = Instant::now() + REACH;
+    loop {
+        let found = match any_broker(connection, |limit| describe_settings(connection.client(), topics, limit)) {
+            Ok(found) => found,
+            Err(fault) if fault.is_forbidden() => return Ok(HashMap::new()),
+            Err(fault) => return Err(connection.silent(REACH, &fault)),
+        };
+        // Another broker than the one that listed the topics may not have heard of a new one yet.
+        let unheard = |found: &Result<_, Fault>| {
+            found.as_ref().is_err_and(|fault: &Fault| fault.code == RDKafkaErrorCode::UnknownTopicOrPartition)
+        };
+        if Instant::now() >= deadline || !found.values().any(unheard) {
+            return Ok(found.into_iter().filter_map(|(topic, found)| Some((topic, found.ok()?))).collect());
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
 /// Identities of topics; a topic is missing in the answer where there are none.
 pub(super) fn identities(connection: &Connection, topics: &[&str]) -> Result<HashMap<String, [u8; 16]>, Unreachable> {
     if topics.is_empty() {
@@ -164,7 +172,10 @@ pub(super) fn identities(connection: &Connection, topics: &[&str]) -> Result<Has
 }
 
 /// The answer of whichever broker gives one within [`REACH`].
-fn any_broker<T>(connection: &Connection, request: impl FnMut(Duration) -> Result<T, Fault>) -> Result<T, Fault> {
+pub(super) fn any_broker<T>(
+    connection: &Connection,
+    request: impl FnMut(Duration) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     // Its answer is kept by the client; without one the next try is as good as this one was.
     patiently(REACH, TRY, request, |limit| drop(connection.metadata(limit)))
 }
@@ -189,7 +200,7 @@ fn patiently<T>(
     }
 }
 
-fn survey(connection: &Connection) -> Result<Survey, Unreachable> {
+pub(super) fn survey(connection: &Connection) -> Result<Survey, Unreachable> {
     let metadata = connection.metadata(REACH)?;
     let observed = |topic: &rdkafka::metadata::MetadataTopic| {
         let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
@@ -206,7 +217,7 @@ fn survey(connection: &Connection) -> Result<Survey, Unreachable> {
     })
 }
 
-fn create(connection: &Connection, topics: &[Wanted]) -> Result<Vec<NotMade>, Unreachable> {
+pub(super) fn create(connection: &Connection, topics: &[Wanted]) -> Result<Vec<NotMade>, Unreachable> {
     let new = topics.iter().map(|wanted| NewTopic {
         name: &wanted.name,
         partitions: wanted.partitions,

@@ -46,5 +46,5 @@ pub(crate) fn has_committed(kafka: &Kafka, group: &str, partitions: &[(String, i
 /// A client that speaks for the group and never joins it.
 fn client(kafka: &Kafka, group: &str) -> Result<Client, PropertyError> {
     let config = kafka.properties.consumer(group, 1, 1 << 20)?;
-    config.create_with_context(Notes::default()).map_err(|error| PropertyError::Rejected(error.to_string()))
+    config.create_with_context(Notes::default()).map_err(PropertyError::from)
 }

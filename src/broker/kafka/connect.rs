@@ -6,7 +6,7 @@ use super::{
     embedded::{EMBEDDED_CLIENT, EmbeddedBroker, EmbeddedError},
     properties::{ClientProperties, PropertyError, SILENCE},
 };
-use rdkafka::{ClientConfig, error::KafkaError};
+use rdkafka::ClientConfig;
 use std::sync::Arc;
 
 /// A Kafka cluster, and how to reach it.
@@ -111,8 +111,7 @@ impl Kafka {
         if let Some(broker) = &self.embedded {
             return Ok(Cluster::Embedded(Arc::clone(broker)));
         }
-        let refused = |error: KafkaError| PropertyError::Rejected(error.to_string());
-        Ok(Cluster::Real(Connection::new(&self.connection()).map_err(refused)?))
+        Ok(Cluster::Real(Connection::new(&self.connection()).map_err(PropertyError::from)?))
     }
 }
 

@@ -23,6 +23,7 @@
 //! | [`marks`], [`marker`] | partitions the group has read before, in the control topic: read and written |
 //! | [`pasts`] | what those marks, and what was seen since, say of a partition's past |
 //! | [`operator`], [`scan`], [`outbox`] | what an operator asks and changes; ranges of partitions, read in batches; records written |
+//! | [`inspector`] | what an operator sees of a cluster, and changes of its topics |
 //! | [`control`], [`transactor`] | the control topic as operators read it; what they write, all or nothing |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
 //! | [`embedded`] | a broker inside the process |
@@ -45,6 +46,7 @@ mod embedded;
 #[expect(unsafe_code, reason = "the safe interface has no batch reads, commit results or metadata as bytes")]
 mod ffi;
 mod fingerprint;
+mod inspector;
 mod intake;
 mod letter;
 mod marker;
@@ -75,7 +77,7 @@ mod transactor;
 mod truncation;
 mod wire;
 
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, NotMade, Observed, Survey};
 pub use committed::PositionsError;
 pub(crate) use committed::has_committed;
 pub use connect::Kafka;
@@ -85,6 +87,7 @@ pub(crate) use consumer::{KafkaSource, SourceSetup};
 pub(crate) use control::{ControlReader, request};
 pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
 pub(crate) use fingerprint::{fnv1a, spread};
+pub(crate) use inspector::{Alteration, Health, Inspector, Operations};
 pub(crate) use letter::REFERENCE;
 pub(crate) use marker::Marker;
 pub(crate) use marks::Marks;
@@ -98,7 +101,12 @@ pub(crate) use producer::{KafkaSink, SinkSetup};
 pub(crate) use properties::ClientProperties;
 pub use properties::PropertyError;
 pub(crate) use reading::{backlog, read_marks, vanishes};
+pub(crate) use rights::Operation;
 pub(crate) use scan::{Ends, Found, Next, Range, Visitor};
-pub(crate) use topics::{Order as TopicsOrder, Prepared, prepare};
+pub(crate) use topics::{
+    Order as TopicsOrder, Prepared, prepare,
+    verify::{Deviation, Kind, deviations},
+    wanted::{Basis, Wanted},
+};
 pub use topics::{TopicsError, verify::Unusable};
 pub(crate) use transactor::{Broken, OutRecord, Transactor};

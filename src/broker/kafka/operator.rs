@@ -5,13 +5,13 @@
 use super::{
     cluster::identities,
     connect::Kafka,
-    connection::{Connection, REACH, Unreachable},
+    connection::{Connection, LOOK_AGAIN, REACH, Unreachable},
     context::{Client, Notes},
     control::ControlReader,
     ffi::{self, OffsetList, admin::Fault},
     properties::PropertyError,
 };
-use rdkafka::error::KafkaError;
+use rdkafka::{consumer::Consumer as _, error::KafkaError, types::RDKafkaErrorCode};
 use retrial_core::{
     control::Control,
     event::{Committed, LogRange},
@@ -20,11 +20,12 @@ use retrial_core::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// How long the first answer of a cluster is waited for: an operator is told within ten seconds that there is none.
-const FIRST_ANSWER: Duration = Duration::from_secs(8);
+pub(super) const FIRST_ANSWER: Duration = Duration::from_secs(8);
 
 /// A partition by topic and number.
 pub(crate) type Place = (String, i32);
@@ -109,14 +110,17 @@ impl Operator {
     /// All that the group has committed.
     pub(crate) fn committed(&self) -> Result<BTreeMap<Place, Committed>, OperatorError> {
         let mut found = BTreeMap::new();
-        let take = |listed: ffi::Listed<'_>| {
+        let mut take = |listed: ffi::Listed<'_>| {
             if let Some(offset) = listed.offset() {
                 let committed =
                     Committed { offset, leader_epoch: listed.leader_epoch(), metadata: listed.metadata().to_vec() };
                 found.insert((listed.topic().to_owned(), listed.partition()), committed);
             }
         };
-        let listed = ffi::list_offsets(self.connection.client(), &self.group, REACH, take);
+        // By the consumer: of a coordinator that has moved, librdkafka tells the client's group, and a producer has none
+        // (`rd_kafka_handle_OffsetFetch` then follows a null pointer).
+        let client = self.client.client();
+        let listed = until_coordinated(|limit| ffi::list_offsets(client, &self.group, limit, &mut take));
         listed.map_err(|fault| self.refused(format!("the offsets of group {} cannot be read", self.group), &fault))?;
         Ok(found)
     }
@@ -168,7 +172,8 @@ impl Operator {
 
     /// The state of the group, in Kafka's word, and its members.
     pub(crate) fn members(&self) -> Result<(String, Vec<MemberSeen>), OperatorError> {
-        let described = ffi::describe_group(self.connection.client(), &self.group, REACH);
+        let client = self.connection.client();
+        let described = until_coordinated(|limit| ffi::describe_group(client, &self.group, limit));
         let (state, members) =
             described.map_err(|fault| self.refused(format!("group {} cannot be described", self.group), &fault))?;
         let member = |ffi::Described { id, instance, client, host, partitions }| MemberSeen {
@@ -206,6 +211,26 @@ impl Operator {
 impl std::fmt::Debug for Operator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Operator").field("group", &self.group).field("connection", &self.connection).finish()
+    }
+}
+
+/// Asks again while the group's coordinator is not ready: brokers that have just started, or taken over, load its partition.
+pub(super) fn until_coordinated<T>(mut ask: impl FnMut(Duration) -> Result<T, Fault>) -> Result<T, Fault> {
+    let deadline = Instant::now() + FIRST_ANSWER;
+    loop {
+        let answer = ask(deadline.saturating_duration_since(Instant::now()).max(LOOK_AGAIN));
+        let unready = answer.as_ref().is_err_and(|fault| {
+            matches!(
+                fault.code,
+                RDKafkaErrorCode::CoordinatorLoadInProgress
+                    | RDKafkaErrorCode::CoordinatorNotAvailable
+                    | RDKafkaErrorCode::NotCoordinator
+            )
+        });
+        if !unready || Instant::now() >= deadline {
+            return answer;
+        }
+        thread::sleep(LOOK_AGAIN);
     }
 }
 

@@ -83,8 +83,7 @@ impl Outbox {
         }
         // A transaction that nobody ends would hide what is written.
         config.remove("transactional.id");
-        let rejected = |error: KafkaError| PropertyError::Rejected(error.to_string());
-        let producer = config.create_with_context(Reports::default()).map_err(rejected)?;
+        let producer = config.create_with_context(Reports::default()).map_err(PropertyError::from)?;
         Ok(Self { topic: topic.to_owned(), address: kafka.address().to_owned(), producer })
     }
 

@@ -208,7 +208,7 @@ impl ClientProperties {
             config.set(fixed.name, fixed.value);
         }
         config.set("group.id", group);
-        config.create_native_config().map_err(not_accepted)?;
+        config.create_native_config().map_err(PropertyError::from)?;
         Ok(config)
     }
 
@@ -267,15 +267,19 @@ fn prefetch_limits(partitions: usize, prefetch: usize) -> [(&'static str, usize)
 }
 
 /// An error of librdkafka about a property. Its text may hold the value, so that of a secret is left out.
-fn not_accepted(error: KafkaError) -> PropertyError {
-    match error {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => PropertyError::Unknown(name),
-        KafkaError::ClientConfig(_, reason, name, value) => match missing::built_without(&reason, &name) {
-            Some(feature) => PropertyError::Missing { name, feature },
-            None if is_secret(&name) => PropertyError::Invalid { name, reason: reason.replace(&value, "***") },
-            None => PropertyError::Invalid { name, reason },
-        },
-        other => PropertyError::Rejected(other.to_string()),
+impl From<KafkaError> for PropertyError {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => Self::Unknown(name),
+            KafkaError::ClientConfig(_, reason, name, value) => match missing::built_without(&reason, &name) {
+                Some(feature) => Self::Missing { name, feature },
+                None if is_secret(&name) && !value.is_empty() => {
+                    Self::Invalid { name, reason: reason.replace(&value, "***") }
+                }
+                None => Self::Invalid { name, reason },
+            },
+            other => Self::Rejected(other.to_string()),
+        }
     }
 }
 
@@ -385,6 +389,17 @@ mod tests {
             local().set("session.timeout.ms", "0").session_timeout(),
             Err(PropertyError::NotMillis { .. })
         ));
+    }
+
+    #[test]
+    fn what_librdkafka_says_against_a_secret_does_not_show_it() {
+        let said = |name: &str, value: &str| {
+            let (refused, reason) = (RDKafkaConfRes::RD_KAFKA_CONF_INVALID, format!("Invalid value \"{value}\""));
+            PropertyError::from(KafkaError::ClientConfig(refused, reason, name.into(), value.into())).to_string()
+        };
+        assert_eq!(said("sasl.password", "hunter2"), "`sasl.password` is not accepted: Invalid value \"***\"");
+        assert_eq!(said("sasl.password", ""), "`sasl.password` is not accepted: Invalid value \"\"");
+        assert_eq!(said("client.rack", "b"), "`client.rack` is not accepted: Invalid value \"b\"");
     }
 
     #[test]

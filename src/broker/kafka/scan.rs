@@ -50,6 +50,10 @@ pub(crate) struct Found<'m> {
 }
 
 impl<'m> Found<'m> {
+    pub(crate) fn place(&self) -> &'m Place {
+        self.place
+    }
+
     pub(crate) fn topic(&self) -> &'m str {
         &self.place.0
     }

@@ -47,7 +47,10 @@ pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Scree
         return Ok(End::Partly(text));
     }
     if listing.matched == 0 {
-        let text = format!("no dead letter of {} in {} is meant", count(listing.scanned), listing.topic);
+        let text = match listing.settled {
+            0 => format!("no dead letter of {} in {} is meant", count(listing.scanned), listing.topic),
+            settled => format!("no open dead letter in {} is meant: {} settled", listing.topic, count(settled)),
+        };
         return Ok(End::NothingMatched(text));
     }
     Ok(End::Done)
@@ -77,8 +80,11 @@ fn text(listing: &Listing, screen: &Screen) -> String {
         text.push('\n');
     }
     text.push_str(&format!("{} of {} in {}", letters(listing.matched), count(listing.scanned), listing.topic));
-    for (number, what) in [(listing.unreadable, "without a readable past"), (listing.not_grouped, "of further groups")]
-    {
+    for (number, what) in [
+        (listing.unreadable, "without a readable past"),
+        (listing.not_grouped, "of further groups"),
+        (listing.settled, "settled"),
+    ] {
         if number > 0 {
             text.push_str(&format!(", {} {what}", count(number)));
         }

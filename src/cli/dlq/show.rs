@@ -71,6 +71,9 @@ fn text(letter: &DeadLetter, payload: Payload, screen: &Screen) -> Result<String
     };
     line("letter", &format!("{}/{}/{}", letter.topic, letter.partition, letter.offset))?;
     line("buried", &screen.times().maybe(letter.buried))?;
+    if let Some(settlement) = letter.settled {
+        line("settled", settlement.as_str())?;
+    }
     match &letter.past {
         Ok(past) => {
             for (name, value) in past_lines(past, screen) {

@@ -5,8 +5,14 @@ use super::{
     shown::{OperationShown, came_to, ended},
 };
 use crate::{
-    admin::resume,
-    cli::{connection::Connection, end::Ended, interrupt::Interrupt, progress::Bar, screen::Screen},
+    admin::{AdminError, resume},
+    cli::{
+        connection::Connection,
+        end::{End, Ended},
+        interrupt::Interrupt,
+        progress::Bar,
+        screen::Screen,
+    },
 };
 use serde::Serialize;
 
@@ -37,8 +43,12 @@ struct Shown {
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
     let (kafka, names) = (connection.kafka()?, connection.names()?);
     let mut bar = Bar::new("records", Interrupt::listen()?);
-    let operation = resume(&kafka, &names, &arguments.id, &arguments.operator.by(), &mut bar)?;
+    let resumed = resume(&kafka, &names, &arguments.id, &arguments.operator.by(), &mut bar);
     drop(bar);
+    let operation = match resumed {
+        Err(error @ AdminError::NoOperation { .. }) => return Ok(End::NothingMatched(error.to_string())),
+        resumed => resumed?,
+    };
     if screen.is_json() {
         screen.json(SCHEMA, &Shown { operation: OperationShown::of(&operation, None) })?;
     } else {

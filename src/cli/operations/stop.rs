@@ -5,7 +5,7 @@ use super::{
     shown::{OperationShown, came_to},
 };
 use crate::{
-    admin::stop,
+    admin::{AdminError, stop},
     cli::{
         connection::Connection,
         end::{End, Ended},
@@ -41,7 +41,10 @@ struct Shown {
 
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
     let (kafka, names) = (connection.kafka()?, connection.names()?);
-    let operation = stop(&kafka, &names, &arguments.id, &name(arguments.operator.as_deref()))?;
+    let operation = match stop(&kafka, &names, &arguments.id, &name(arguments.operator.as_deref())) {
+        Err(error @ AdminError::NoOperation { .. }) => return Ok(End::NothingMatched(error.to_string())),
+        stopped => stopped?,
+    };
     if screen.is_json() {
         screen.json(SCHEMA, &Shown { operation: OperationShown::of(&operation, None) })?;
     } else {

@@ -4,6 +4,7 @@
 
 #![allow(unreachable_pub, reason = "the root's test includes this file as a module")]
 
+pub mod config;
 pub mod delays;
 pub mod engine;
 pub mod history;
@@ -16,6 +17,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("config", config::check),
     ("delays", delays::check),
     ("engine", engine::check),
     ("history", history::check),

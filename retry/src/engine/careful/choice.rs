@@ -9,7 +9,7 @@ use crate::{
     event::{Actions, Notice, Payload, Work},
     id::{Slot, TopicIndex},
     snapshot::MAX_MARKS,
-    suspects::{Standing, Suspects},
+    suspects::{ALONE, FOR_ALL, Standing, Suspects},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -34,12 +34,12 @@ impl<R: Payload> Engine<R> {
 
     pub(super) fn time_for_all(&self) -> Duration {
         let suspects = self.partitions.iter().flatten().filter_map(|partition| partition.suspects.as_ref());
-        suspects.map(|suspects| suspects.time_for_all()).max().unwrap_or_default()
+        suspects.map(|suspects| suspects.time_for_all()).max().unwrap_or(FOR_ALL)
     }
 
     pub(super) fn time_alone(&self, slot: Slot) -> Duration {
         let suspects = self.partition(slot).and_then(|partition| partition.suspects.as_ref());
-        suspects.map_or(Duration::ZERO, |suspects| suspects.time_alone())
+        suspects.map_or(ALONE, |suspects| suspects.time_alone())
     }
 
     /// Lets ordinary work go on if it has waited for too long.

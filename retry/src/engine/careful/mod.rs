@@ -238,6 +238,15 @@ impl<R: Payload> Engine<R> {
         self.tell_soon(slot);
     }
 
+    /// The log of an assignment is another one now, and what was known of its records is gone. A test that runs goes on
+    /// until its attempt has ended; what was announced of it holds no longer.
+    pub(in crate::engine) fn forget_log(&mut self, slot: Slot) {
+        let waited = self.careful.forget(|gone| gone == slot);
+        if waited.is_some() || self.careful.running().is_some_and(|ticket| ticket.slot == slot) {
+            self.take_back(slot);
+        }
+    }
+
     /// A suspect has survived: it is none any more, and a witness for others of its topic if it was alone.
     fn survived(&mut self, test: &Test<R>, outlived: bool, out: &mut Actions<R>) {
         let (slot, offset) = (test.ticket.slot, test.offset);

@@ -294,3 +294,15 @@ fn a_run_ahead_is_not_joined_over_a_hole_or_over_a_change_of_the_epoch() {
         assert_eq!(finished, expected);
     }
 }
+
+/// What was read again of it lies below the watermark.
+#[test]
+fn of_a_restored_run_that_is_half_read_the_rest_is_told() {
+    let run = |from, to| FinishedRun { from, to, leader_epoch: 3 };
+    let mut ledger = Ledger::resume(0, 3, vec![run(1, 10)]);
+    let Receipt::Admitted(first) = ledger.receive(0, 3) else { panic!("nobody has finished it") };
+    assert_eq!([1, 2].map(|offset| ledger.receive(offset, 3)), [Receipt::AlreadyFinished; 2]);
+    assert_eq!(ledger.finished_runs().collect::<Vec<_>>(), [run(1, 10)]);
+    assert!(ledger.finish(first));
+    assert_eq!((ledger.watermark(), ledger.finished_runs().collect::<Vec<_>>()), (3, vec![run(3, 10)]));
+}

@@ -73,6 +73,13 @@ proptest! {
         prop_assert!(encoded.text.starts_with(lead));
     }
 
+    #[test]
+    fn a_suspicion_takes_the_bits_that_it_says(suspicion in suspicions()) {
+        let mut written = BitWriter::default();
+        suspicion.write(SUBJECT.offset, &mut written);
+        prop_assert_eq!(written.finish().len() as u64, suspicion.bits(SUBJECT.offset).div_ceil(8));
+    }
+
     /// What admission sets aside for it covers what it costs, also with one more mark.
     #[test]
     fn the_charge_for_a_suspicion_is_an_upper_bound(suspicion in suspicions(), mut more in marks(1), runs in runs()) {
@@ -105,6 +112,19 @@ proptest! {
     }
 }
 
+/// A bit more or less shows only where the last byte is full.
+#[test]
+fn each_mark_and_each_run_takes_the_bits_that_it_says() {
+    for (marks, runs) in (0i64..9).flat_map(|marks| (0i64..9).map(move |runs| (marks, runs))) {
+        let run = |second| Run { at: at(1_795_342_860 + second), lasted: second % 2 == 0 };
+        let mark = |place| Mark { runs: (0..runs).map(run).collect(), ..marked(1100 + place, Stage::First) };
+        let suspicion = suspicion((0..marks).map(mark).collect());
+        let mut written = BitWriter::default();
+        suspicion.write(1100, &mut written);
+        assert_eq!(written.finish().len() as u64, suspicion.bits(1100).div_ceil(8), "{marks} marks, {runs} runs");
+    }
+}
+
 #[test]
 fn of_too_many_marks_those_that_wait_and_stand_last_are_left_out() {
     let mut marks: Vec<Mark> = (0..70).map(|place| marked(1100 + place, Stage::Waits)).collect();
@@ -117,6 +137,18 @@ fn of_too_many_marks_those_that_wait_and_stand_last_are_left_out() {
     let tested: Vec<Mark> = marks.iter().map(|mark| Mark { stage: Stage::Alone, ..mark.clone() }).collect();
     let encoded = encode_suspecting(&suspicion(tested.clone()), Departure::StillHere, 1100, [], &SUBJECT, LIMIT);
     assert_eq!(read(&encoded).suspicion.marks, tested[..64]);
+}
+
+#[test]
+fn a_mark_that_fills_its_half_of_the_room_to_the_bit_is_told() {
+    let runs = [1, 2, 3].map(|second| Run { at: at(second), lasted: false }).to_vec();
+    let told = suspicion(vec![Mark { runs, ..marked(1101, Stage::Waits) }]);
+    let full = (1..200).find(|&limit| room::capacity(limit) / 2 == told.bits(SUBJECT.offset)).unwrap();
+    for (limit, marks) in [(full, 1), (full - 1, 0)] {
+        let encoded = encode_suspecting(&told, Departure::StillHere, 1100, [], &SUBJECT, limit);
+        let kept = decode(encoded.text.as_bytes(), &SUBJECT).unwrap().map(|snapshot| snapshot.suspicion.marks.len());
+        assert_eq!(kept.unwrap_or_default(), marks, "{limit} bytes");
+    }
 }
 
 #[test]

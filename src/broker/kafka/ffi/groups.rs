@@ -157,7 +157,7 @@ pub(in crate::broker::kafka) fn alter_offsets<C: ClientContext>(
 ///
 /// # Safety
 /// `error` is null or lives for the call.
-unsafe fn whole(error: *const sys::rd_kafka_error_t) -> Result<(), Fault> {
+pub(super) unsafe fn whole(error: *const sys::rd_kafka_error_t) -> Result<(), Fault> {
     if error.is_null() {
         return Ok(());
     }

@@ -6,7 +6,9 @@
 //! themselves, keep the client alive, and borrow what they point into.
 
 pub(super) mod admin;
+pub(super) mod authorized;
 mod code;
+pub(super) mod configs;
 mod groups;
 mod messages;
 pub(super) mod mock;

@@ -120,7 +120,7 @@ pub(in crate::broker::kafka) fn describe_settings<C: ClientContext>(
 
 /// # Safety
 /// `topic` lives for the call.
-unsafe fn settings(topic: *const sys::rd_kafka_ConfigResource_t) -> BTreeMap<String, String> {
+pub(super) unsafe fn settings(topic: *const sys::rd_kafka_ConfigResource_t) -> BTreeMap<String, String> {
     // SAFETY: the entries live as long as the resource; a secret or missing value is null.
     unsafe {
         let entries = list(|count| sys::rd_kafka_ConfigResource_configs(topic, count));

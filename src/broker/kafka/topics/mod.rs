@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 use verify::{Findings, Unusable};
-use wanted::{Basis, DEFAULT_MAX_MESSAGE, Wanted};
+use wanted::{Basis, Wanted};
 
 /// Partitions of a source topic that the embedded broker is asked to make.
 const EMBEDDED_SOURCE_PARTITIONS: i32 = 3;
@@ -221,13 +221,7 @@ fn basis(order: &Order<'_>, survey: &Survey, has_settings: bool, warnings: &mut 
             ));
         }
     }
-    let largest = |topic: &Observed| topic.number("max.message.bytes").unwrap_or(DEFAULT_MAX_MESSAGE);
-    Basis {
-        source_partitions: sources().map(|(_, topic)| topic.partitions).max().unwrap_or(1),
-        source_max_message: sources().map(|(_, topic)| largest(topic)).max().unwrap_or(DEFAULT_MAX_MESSAGE),
-        brokers: survey.brokers,
-        may_trim: order.may_trim,
-    }
+    Basis::of(sources().map(|(_, topic)| topic), survey.brokers, order.may_trim)
 }
 
 /// Verifies what is there: what the configuration wants, and tiers that it no longer names.

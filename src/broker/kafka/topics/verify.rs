@@ -1,12 +1,15 @@
 //! Whether an existing topic of the group keeps the promises.
 //!
 //! What would lose records without anybody noticing is refused; everything else that differs is a warning, told at
-//! every start.
+//! every start. The same [`deviations`] are what an operator's plan mends and what a diagnosis tells.
 
 use super::wanted::{DEAD_LETTER_RETENTION, Wanted};
 use crate::broker::kafka::cluster::Observed;
 use retrial_core::naming::OwnTopic;
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+const IN_SYNC: &str = "min.insync.replicas";
+const LARGEST: &str = "max.message.bytes";
 
 /// Why a topic of the group cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +39,130 @@ pub enum Unusable {
     },
 }
 
-/// What verification found.
+/// How an existing topic of the group differs from what the promises need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deviation {
+    /// The topic.
+    pub(crate) topic: String,
+    /// What differs.
+    pub(crate) kind: Kind,
+}
+
+/// What differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A service refuses to start with it.
+    Unusable(Unusable),
+    /// Fewer than two replicas: so many.
+    OneReplica(i32),
+    /// A control topic with so many partitions.
+    ControlPartitions(i32),
+    /// Its settings cannot be read.
+    Unreadable,
+    /// A control topic with this `cleanup.policy`.
+    NotCompacted(String),
+    /// Records are forgotten after so long; needed is so much, in milliseconds.
+    ForgetsByAge { kept: Duration, needed: i64 },
+    /// Records are forgotten beyond so many bytes.
+    ForgetsBySize(i64),
+    /// A setting is less than it must be.
+    Below { setting: &'static str, found: i64, needed: i64, consequence: &'static str },
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topic = &self.topic;
+        match &self.kind {
+            Kind::Unusable(why) => why.fmt(f),
+            Kind::OneReplica(found) => {
+                write!(f, "topic {topic} has {found} replica: a record acknowledged there is lost with one broker")
+            }
+            Kind::ControlPartitions(found) => write!(f, "topic {topic} has {found} partitions; only the first is used"),
+            Kind::Unreadable => write!(
+                f,
+                "the settings of topic {topic} cannot be read, so nobody checks that it keeps the broker's time: grant \
+                 DESCRIBE_CONFIGS on it"
+            ),
+            Kind::NotCompacted(found) => write!(
+                f,
+                "topic {topic} has cleanup.policy={found} instead of compact: marks in it are forgotten by age"
+            ),
+            Kind::ForgetsByAge { kept, .. } => {
+                write!(f, "topic {topic} forgets records after {kept:?}, handled or not: raise retention.ms")
+            }
+            Kind::ForgetsBySize(bytes) => {
+                write!(f, "topic {topic} forgets records beyond {bytes} bytes, handled or not: set retention.bytes=-1")
+            }
+            Kind::Below { setting, found, needed, consequence } => {
+                write!(f, "topic {topic} has {setting}={found} instead of {needed}, {consequence}")
+            }
+        }
+    }
+}
+
+/// How one existing topic differs.
+pub(crate) fn deviations(wanted: &Wanted, observed: &Observed) -> Vec<Deviation> {
+    let replicas = (observed.replicas < 2).then_some(Kind::OneReplica(observed.replicas));
+    let partitions = (wanted.role == OwnTopic::Control && observed.partitions != 1)
+        .then_some(Kind::ControlPartitions(observed.partitions));
+    let mut kinds: Vec<Kind> = replicas.into_iter().chain(partitions).collect();
+    if observed.settings.is_empty() {
+        kinds.push(Kind::Unreadable);
+    } else {
+        let topic = wanted.name.as_str();
+        kinds.extend(time(topic, observed));
+        kinds.extend(cleanup(wanted, observed));
+        kinds.extend(age(wanted, observed));
+        kinds.extend(
+            observed
+                .number("retention.bytes")
+                .filter(|&bytes| bytes >= 0 && !is_control(wanted))
+                .map(Kind::ForgetsBySize),
+        );
+        kinds.extend(below(wanted, observed, IN_SYNC, "so fewer replicas than that may hold a record"));
+        kinds.extend(below(wanted, observed, LARGEST, "so larger records become dead letters by reference"));
+    }
+    kinds.into_iter().map(|kind| Deviation { topic: wanted.name.clone(), kind }).collect()
+}
+
+fn is_control(wanted: &Wanted) -> bool {
+    wanted.role == OwnTopic::Control
+}
+
+fn time(topic: &str, observed: &Observed) -> Option<Kind> {
+    let found = observed.setting("message.timestamp.type").unwrap_or("unknown");
+    let refused = || Unusable::CreateTime { topic: topic.to_owned(), found: found.to_owned() };
+    (found != "LogAppendTime").then(|| Kind::Unusable(refused()))
+}
+
+fn cleanup(wanted: &Wanted, observed: &Observed) -> Option<Kind> {
+    let found = observed.setting("cleanup.policy").unwrap_or("delete");
+    let compacted = found.split(',').any(|policy| policy.trim() == "compact");
+    match wanted.role {
+        OwnTopic::Control => (found != "compact").then(|| Kind::NotCompacted(found.to_owned())),
+        OwnTopic::Tier(_) | OwnTopic::DeadLetters => compacted
+            .then(|| Kind::Unusable(Unusable::Compacted { topic: wanted.name.clone(), found: found.to_owned() })),
+    }
+}
+
+fn age(wanted: &Wanted, observed: &Observed) -> Option<Kind> {
+    let needed = match wanted.role {
+        OwnTopic::Control => return None,
+        OwnTopic::Tier(delay) => delay.saturating_add(Duration::from_secs(14 * 86_400)),
+        OwnTopic::DeadLetters => DEAD_LETTER_RETENTION,
+    };
+    let needed = i64::try_from(needed.as_millis()).unwrap_or(i64::MAX);
+    let millis = observed.number("retention.ms").filter(|&millis| millis >= 0 && millis < needed)?;
+    Some(Kind::ForgetsByAge { kept: Duration::from_millis(millis.unsigned_abs()), needed })
+}
+
+fn below(wanted: &Wanted, observed: &Observed, setting: &'static str, consequence: &'static str) -> Option<Kind> {
+    let needed = wanted.settings.get(setting)?.parse::<i64>().ok()?;
+    let found = observed.number(setting).filter(|&found| found < needed)?;
+    Some(Kind::Below { setting, found, needed, consequence })
+}
+
+/// What verification found, for a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     /// Topics that cannot be used.
@@ -48,85 +174,12 @@ pub(crate) struct Findings {
 impl Findings {
     /// Adds what is to be said about one existing topic.
     pub(crate) fn verify(&mut self, wanted: &Wanted, observed: &Observed) {
-        let topic = &wanted.name;
-        if observed.replicas < 2 {
-            self.warn(format!(
-                "topic {topic} has {} replica: a record acknowledged there is lost with one broker",
-                observed.replicas
-            ));
-        }
-        if wanted.role == OwnTopic::Control && observed.partitions != 1 {
-            self.warn(format!("topic {topic} has {} partitions; only the first is used", observed.partitions));
-        }
-        if observed.settings.is_empty() {
-            self.warn(format!(
-                "the settings of topic {topic} cannot be read, so nobody checks that it keeps the broker's time: \
-                 grant DESCRIBE_CONFIGS on it"
-            ));
-            return;
-        }
-        self.verify_time(wanted, observed);
-        self.verify_cleanup(wanted, observed);
-        self.verify_retention(wanted, observed);
-        self.verify_least(wanted, observed, "min.insync.replicas", "so fewer replicas than that may hold a record");
-        self.verify_least(wanted, observed, "max.message.bytes", "so larger records become dead letters by reference");
-    }
-
-    fn verify_time(&mut self, wanted: &Wanted, observed: &Observed) {
-        match observed.setting("message.timestamp.type") {
-            Some("LogAppendTime") => {}
-            found => {
-                let found = found.unwrap_or("unknown").to_owned();
-                self.unusable.push(Unusable::CreateTime { topic: wanted.name.clone(), found });
+        for deviation in deviations(wanted, observed) {
+            match deviation.kind {
+                Kind::Unusable(why) => self.unusable.push(why),
+                _ => self.warnings.push(deviation.to_string()),
             }
         }
-    }
-
-    fn verify_cleanup(&mut self, wanted: &Wanted, observed: &Observed) {
-        let found = observed.setting("cleanup.policy").unwrap_or("delete");
-        let compacted = found.split(',').any(|policy| policy.trim() == "compact");
-        match wanted.role {
-            OwnTopic::Control if found != "compact" => self.warn(format!(
-                "topic {} has cleanup.policy={found} instead of compact: marks in it are forgotten by age",
-                wanted.name
-            )),
-            OwnTopic::Tier(_) | OwnTopic::DeadLetters if compacted => {
-                self.unusable.push(Unusable::Compacted { topic: wanted.name.clone(), found: found.to_owned() });
-            }
-            _ => {}
-        }
-    }
-
-    fn verify_retention(&mut self, wanted: &Wanted, observed: &Observed) {
-        let needed = match wanted.role {
-            OwnTopic::Control => return,
-            OwnTopic::Tier(delay) => delay.saturating_add(Duration::from_secs(14 * 86_400)),
-            OwnTopic::DeadLetters => DEAD_LETTER_RETENTION,
-        };
-        let needed = i64::try_from(needed.as_millis()).unwrap_or(i64::MAX);
-        let millis = observed.number("retention.ms").filter(|&millis| millis >= 0);
-        if let Some(millis) = millis.filter(|&millis| millis < needed) {
-            let (topic, kept) = (&wanted.name, Duration::from_millis(millis.unsigned_abs()));
-            self.warn(format!("topic {topic} forgets records after {kept:?}, handled or not: raise retention.ms"));
-        }
-        if let Some(bytes) = observed.number("retention.bytes").filter(|&bytes| bytes >= 0) {
-            let topic = &wanted.name;
-            self.warn(format!(
-                "topic {topic} forgets records beyond {bytes} bytes, handled or not: set retention.bytes=-1"
-            ));
-        }
-    }
-
-    fn verify_least(&mut self, wanted: &Wanted, observed: &Observed, name: &str, consequence: &str) {
-        let needed = wanted.settings.get(name).and_then(|value| value.parse::<i64>().ok());
-        let (Some(needed), Some(found)) = (needed, observed.number(name)) else { return };
-        if found < needed {
-            self.warn(format!("topic {} has {name}={found} instead of {needed}, {consequence}", wanted.name));
-        }
-    }
-
-    fn warn(&mut self, warning: String) {
-        self.warnings.push(warning);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the group's own topics must be, given its sources: RULES 1, 5, 7, 11 and 27 as settings.
 
+use crate::broker::kafka::cluster::Observed;
 use retrial_core::naming::{DelayError, GroupNames, OwnTopic};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +11,7 @@ const MAX_PARTITIONS: i32 = 6;
 const HEADROOM: i64 = 4096;
 
 /// The largest record of a source whose limit nobody could tell: Kafka's default.
-pub(crate) const DEFAULT_MAX_MESSAGE: i64 = 1_048_588;
+const DEFAULT_MAX_MESSAGE: i64 = 1_048_588;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -28,6 +29,19 @@ pub(crate) struct Basis {
     pub(crate) brokers: usize,
     /// Whether finished records may be deleted from tiers; if not, tiers forget by age.
     pub(crate) may_trim: bool,
+}
+
+impl Basis {
+    /// What these source topics, with their settings, mean for the group's own.
+    pub(crate) fn of<'a>(sources: impl Iterator<Item = &'a Observed> + Clone, brokers: usize, may_trim: bool) -> Self {
+        let largest = |topic: &Observed| topic.number("max.message.bytes").unwrap_or(DEFAULT_MAX_MESSAGE);
+        Self {
+            source_partitions: sources.clone().map(|topic| topic.partitions).max().unwrap_or(1),
+            source_max_message: sources.map(largest).max().unwrap_or(DEFAULT_MAX_MESSAGE),
+            brokers,
+            may_trim,
+        }
+    }
 }
 
 /// One topic as it should be.
@@ -52,6 +66,8 @@ impl Wanted {
         let mut settings = BTreeMap::from(
             [
                 ("message.timestamp.type", "LogAppendTime".to_owned()),
+                // Batches stay as the producer packed them, whatever the cluster's default is.
+                ("compression.type", "producer".to_owned()),
                 ("min.insync.replicas", (replicas - 1).max(1).to_string()),
             ]
             .map(|(name, value)| (name.to_owned(), value)),

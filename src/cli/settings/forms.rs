@@ -1,4 +1,4 @@
-//! The file of `--config`, in one of two forms.
+//! The two forms of the file of `--config`. The fuzzer reads this file, too: it needs nothing else of the command.
 //!
 //! Properties, as Kafka's own tools take them: a `key=value` on each line, `#` or `!` before a comment. `bootstrap.servers`
 //! and `group.id` say which cluster and group, `retrial.topic.prefix` what own topics begin with; all other keys are
@@ -6,32 +6,22 @@
 //!
 //! TOML, if the name ends in `.toml`: `bootstrap-server`, `group`, `topic-prefix`, and a table `properties`.
 
-use super::end::Trouble;
 use serde::Deserialize;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
 
 /// What a file says.
 #[derive(Default, Deserialize, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Settings {
-    pub(super) bootstrap_server: Option<String>,
-    pub(super) group: Option<String>,
-    pub(super) topic_prefix: Option<String>,
-    pub(super) properties: BTreeMap<String, String>,
+pub(crate) struct Settings {
+    pub(crate) bootstrap_server: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) topic_prefix: Option<String>,
+    pub(crate) properties: BTreeMap<String, String>,
 }
 
-impl Settings {
-    /// Reads a file. What is said against it never shows a value: it may be a secret.
-    pub(super) fn read(path: &Path) -> Result<Self, Trouble> {
-        let named = |why: String| Trouble::usage(format!("{}: {why}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-        let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-        if is_toml { from_toml(&text).map_err(named) } else { from_properties(&text).map_err(named) }
-    }
-}
-
-fn from_toml(text: &str) -> Result<Settings, String> {
+/// Reads TOML. Like all that is said here, the error shows no value: it may be a secret.
+pub(super) fn from_toml(text: &str) -> Result<Settings, String> {
     toml::from_str(text).map_err(|error| {
         // The error's own text shows the line that it is about.
         let line =
@@ -40,7 +30,8 @@ fn from_toml(text: &str) -> Result<Settings, String> {
     })
 }
 
-fn from_properties(text: &str) -> Result<Settings, String> {
+/// Reads properties.
+pub(super) fn from_properties(text: &str) -> Result<Settings, String> {
     let mut settings = Settings::default();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -59,7 +50,7 @@ fn from_properties(text: &str) -> Result<Settings, String> {
 }
 
 /// Reads `KEY=VALUE`; spaces around both go.
-pub(super) fn property(text: &str) -> Result<(String, String), String> {
+pub(crate) fn property(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a property is KEY=VALUE")?;
     let key = key.trim();
     if key.is_empty() || key.contains(char::is_whitespace) {
