@@ -26,10 +26,13 @@ mod letters;
 mod offsets;
 mod operation;
 mod progress;
+#[cfg(feature = "json")]
+mod replay;
 mod sift;
 mod status;
 mod tail;
 mod topics;
+mod why;
 
 pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
@@ -46,6 +49,8 @@ pub use operation::{
     run::By,
 };
 pub use progress::Progress;
+#[cfg(feature = "json")]
+pub use replay::{Begun, FieldIs, ReplayPart, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
@@ -53,3 +58,4 @@ pub use topics::{
     LadderFrom, LeftAlone, OwnRole, SettingChange, SourceSeen, TopicPlan, TopicShape, TopicsApplied, TopicsPlan,
     TopicsScope, apply_topics, plan_topics,
 };
+pub use why::{Fate, KeySearch, Standing, Step, Stop, Stories, Story, Suspect, why, why_key};

@@ -16,7 +16,10 @@ mod operators;
 #[cfg(unix)]
 mod redrive;
 #[cfg(unix)]
+mod replay;
+#[cfg(unix)]
 mod service;
+mod serving;
 #[cfg(unix)]
 mod session;
 #[cfg(unix)]
@@ -31,3 +34,4 @@ mod tail;
 mod terminal;
 mod topics;
 mod usage;
+mod why;
