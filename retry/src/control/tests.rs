@@ -97,7 +97,9 @@ fn rule_29_what_is_newer_or_damaged_is_told_and_other_rooms_are_left_alone() {
         control.take_in(key.as_bytes(), Some(value), at(0));
         let warnings: Vec<&str> = control.warnings().collect();
         assert!(warnings.len() == 1 && warnings[0].starts_with("control record "), "{key}: {warnings:?}");
-        assert_eq!(Control { unread: BTreeMap::new(), ..control }, Control::default());
+        assert_eq!(Control { unread: BTreeMap::new(), ..control.clone() }, Control::default());
+        control.take_in(key.as_bytes(), None, at(0));
+        assert_eq!(control, Control::default(), "{key} was taken back");
     }
     let mut control = Control::default();
     for key in ["partition/orders/3", "clock", "whatever", ""] {
