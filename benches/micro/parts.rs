@@ -2,6 +2,8 @@
 
 use retrial_core::{
     gate::{self, BrokerClock},
+    history::{History, OwnHeaders, SourceTime},
+    id::Origin,
     lane::Lanes,
     ledger::{Ledger, Receipt},
     snapshot::{self, Departure, FinishedRun, Subject},
@@ -96,5 +98,21 @@ pub(crate) fn gates(records: u64) {
         }
         let opens = gate::open_at(now, Duration::from_secs(5));
         black_box(clock.local_when(opens) > now && clock.broker_now(now) < opens);
+    }
+}
+
+/// Writes the headers of forwards that failed once.
+pub(crate) fn headers(records: u64) {
+    let origin = Origin { topic: "orders".into(), partition: 3, offset: 184_467 };
+    let failed = Timestamp::from_millis(1_795_342_860_000);
+    let mut history = History::new(origin, SourceTime::Create(failed));
+    (history.attempts, history.step, history.hop) = (1, 1, 1);
+    (history.due, history.first_failed, history.last_failed) = (Some(failed), Some(failed), Some(failed));
+    (history.error_kind, history.error) = (Some("bank".to_owned()), Some("the bank does not answer".to_owned()));
+    let mut headers = OwnHeaders::default();
+    for record in 0..records {
+        history.origin.offset = record.cast_signed();
+        history.encode_into("billing", &mut headers);
+        assert!(black_box(&headers).bytes() > 0);
     }
 }

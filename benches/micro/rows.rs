@@ -17,4 +17,5 @@ pub(crate) const ALL: &[Row] = &[
     ("snapshot-read", parts::snapshot_read),
     ("lanes", parts::lanes),
     ("gates", parts::gates),
+    ("headers", parts::headers),
 ];

@@ -91,7 +91,7 @@ pub trait Payload: Clone {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lineage {
     /// Where it came from and what happened to it so far.
-    Known(Box<History>),
+    Known(Arc<History>),
     /// Headers that retrial did not write, or that were damaged.
     Unreadable(Reason),
 }
@@ -112,7 +112,7 @@ pub struct Work<R> {
     /// The record.
     pub record: R,
     /// Its past, if it has one.
-    pub history: Option<Box<History>>,
+    pub history: Option<Arc<History>>,
 }
 
 /// What a worker reports of one attempt.
@@ -188,7 +188,7 @@ pub struct Forward<R> {
     /// The record.
     pub record: R,
     /// What to write into its headers.
-    pub history: Box<History>,
+    pub history: Arc<History>,
 }
 
 /// What became of a forward.
@@ -554,7 +554,7 @@ mod tests {
             history: None,
         };
         assert!(!Actions { work: vec![work], ..Actions::default() }.is_empty());
-        let history = Box::new(History::new("orders/0/0".parse().unwrap(), SourceTime::None));
+        let history = Arc::new(History::new("orders/0/0".parse().unwrap(), SourceTime::None));
         let (id, target) = (ForwardId(1), Target::DeadLetters);
         let forward = Forward { id, slot, target, body: Body::Whole, record: (), history };
         assert!(!Actions { forwards: vec![forward], ..Actions::default() }.is_empty());

@@ -52,7 +52,11 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+        let (mut partition, mut offset) = (itoa::Buffer::new(), itoa::Buffer::new());
+        for part in [&self.topic, "/", partition.format(self.partition), "/", offset.format(self.offset)] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 

@@ -45,6 +45,12 @@ impl Reason {
         &self.message
     }
 
+    /// The kind and the text, without a copy.
+    #[must_use]
+    pub fn into_texts(self) -> (String, String) {
+        (self.kind, self.message)
+    }
+
     /// Whether the attempt was cut off rather than answered.
     #[must_use]
     pub fn is_abrupt(&self) -> bool {
@@ -61,6 +67,17 @@ impl fmt::Display for Reason {
 /// Escapes control characters and cuts at a character boundary.
 pub(crate) fn plain(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
+    plain_into(&mut out, text, limit);
+    out
+}
+
+/// The same, behind what is there.
+pub(crate) fn plain_into(out: &mut String, text: &str, limit: usize) {
+    // Nearly every text, and every one that was made plain before.
+    if text.len() <= limit && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return out.push_str(text);
+    }
+    let begin = out.len();
     for character in text.chars() {
         let start = out.len();
         if character.is_control() {
@@ -68,12 +85,10 @@ pub(crate) fn plain(text: &str, limit: usize) -> String {
         } else {
             out.push(character);
         }
-        if out.len() > limit {
-            out.truncate(start);
-            break;
+        if out.len() - begin > limit {
+            return out.truncate(start);
         }
     }
-    out
 }
 
 /// What an attempt came to. Every handler's answer becomes one of these.
@@ -200,6 +215,7 @@ mod tests {
         assert_eq!((reason.kind(), reason.message(), reason.is_abrupt()), ("timeout", "60 s", false));
         assert_eq!((reason.to_string().as_str(), reason.abrupt().is_abrupt()), ("timeout: 60 s", true));
         assert_eq!(Cause::Expired.to_string(), "expired");
+        assert_eq!(Reason::new("timeout", "60 s").into_texts(), ("timeout".to_owned(), "60 s".to_owned()));
     }
 
     #[test]
@@ -212,6 +228,7 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_a_terminal() {
         assert_eq!(Reason::new("k", "a\nb\u{1b}[2J").message(), "a\\nb\\u{1b}[2J");
+        assert_eq!(Reason::new("k", "\u{7f}\u{80}~ é").message(), "\\u{7f}\\u{80}~ é");
     }
 
     proptest! {

@@ -21,7 +21,7 @@ use crate::{
     saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A wait of less than this (and of less than the shortest tier) after a gate is rested in memory: a hop would make it
 /// longer. Also what differing clocks leave over.
@@ -69,7 +69,7 @@ pub enum Plan {
         /// From now.
         delay: Duration,
         /// Its past from now on.
-        history: Box<History>,
+        history: Arc<History>,
     },
     /// Its topic takes nothing new for this long, and it runs again then, with the history it had.
     HoldTopic {
@@ -81,7 +81,7 @@ pub enum Plan {
         /// Where to.
         target: Target,
         /// Its past from now on.
-        history: Box<History>,
+        history: Arc<History>,
     },
 }
 
@@ -120,21 +120,21 @@ pub fn plan(attempted: Attempted<'_>, outcome: Outcome, policy: &RetryPolicy, or
         }
         Outcome::Dead(cause @ (Cause::Exhausted | Cause::Refused | Cause::Undecodable), reason) => {
             let now = attempted.now;
-            bury(counted(attempted.into_history()), cause, &reason, now)
+            bury(counted(attempted.into_history()), cause, reason, now)
         }
         Outcome::Dead(cause, reason) => {
             let now = attempted.now;
-            bury(attempted.into_history(), cause, &reason, now)
+            bury(attempted.into_history(), cause, reason, now)
         }
-        Outcome::Retry(reason) => retry(attempted, &reason, None, policy, order, ladder),
-        Outcome::RetryAfter(delay, reason) => retry(attempted, &reason, Some(delay), policy, order, ladder),
+        Outcome::Retry(reason) => retry(attempted, reason, None, policy, order, ladder),
+        Outcome::RetryAfter(delay, reason) => retry(attempted, reason, Some(delay), policy, order, ladder),
     }
 }
 
 /// To the dead letters, without counting an attempt: for records that no handler saw, and for those that took their
 /// worker down. [`plan`] does the same for what a handler answered, and counts.
 #[must_use]
-pub fn bury(history: History, cause: Cause, reason: &Reason, now: Timestamp) -> Plan {
+pub fn bury(history: History, cause: Cause, reason: Reason, now: Timestamp) -> Plan {
     Plan::Forward { target: Target::DeadLetters, history: dead(history, cause, reason, now) }
 }
 
@@ -162,7 +162,7 @@ impl Attempted<'_> {
 
 fn retry(
     attempted: Attempted<'_>,
-    reason: &Reason,
+    reason: Reason,
     own: Option<Duration>,
     policy: &RetryPolicy,
     order: Order,
@@ -186,13 +186,13 @@ fn wait(mut history: History, delay: Duration, now: Timestamp, order: Order, lad
     history.due = Some(now.after(delay));
     revive(&mut history);
     if order.keeps_lane() {
-        return Plan::Rest { delay, history: Box::new(history) };
+        return Plan::Rest { delay, history: Arc::new(history) };
     }
     if sabotaged(Saboteur::ForgetsDueTime) {
         history.due = None;
     }
     begin_hops(&mut history);
-    Plan::Forward { target: Target::Tier(ladder.route(delay, 0)), history: Box::new(history) }
+    Plan::Forward { target: Target::Tier(ladder.route(delay, 0)), history: Arc::new(history) }
 }
 
 /// A dead letter that somebody brought back into a tier by hand is none any more once it waits again.
@@ -201,7 +201,7 @@ fn revive(history: &mut History) {
 }
 
 /// The history of a dead letter.
-fn dead(mut history: History, cause: Cause, reason: &Reason, now: Timestamp) -> Box<History> {
+fn dead(mut history: History, cause: Cause, reason: Reason, now: Timestamp) -> Arc<History> {
     match cause {
         Cause::Expired | Cause::Unhandled => describe(&mut history, reason),
         _ => fail(&mut history, reason, now),
@@ -212,7 +212,7 @@ fn dead(mut history: History, cause: Cause, reason: &Reason, now: Timestamp) -> 
     }
     history.due = None;
     history.hop = history.hop.wrapping_add(1);
-    Box::new(history)
+    Arc::new(history)
 }
 
 /// Counts an attempt that ended.
@@ -227,15 +227,15 @@ fn begin_hops(history: &mut History) {
     history.hop = history.hop.checked_next_multiple_of(MAX_HOPS).unwrap_or(0).wrapping_add(1);
 }
 
-fn fail(history: &mut History, reason: &Reason, now: Timestamp) {
+fn fail(history: &mut History, reason: Reason, now: Timestamp) {
     history.first_failed.get_or_insert(now);
     history.last_failed = Some(now);
     describe(history, reason);
 }
 
-fn describe(history: &mut History, reason: &Reason) {
-    history.error_kind = Some(reason.kind().to_owned());
-    history.error = Some(reason.message().to_owned());
+fn describe(history: &mut History, reason: Reason) {
+    let (kind, message) = reason.into_texts();
+    (history.error_kind, history.error) = (Some(kind), Some(message));
 }
 
 /// What to do with a record whose tier's gate has opened.
@@ -250,7 +250,7 @@ pub enum Arrive {
         /// Where to.
         target: Target,
         /// Its past from now on.
-        history: Box<History>,
+        history: Arc<History>,
     },
 }
 
@@ -270,14 +270,14 @@ pub fn arrival(history: &History, now: Timestamp, ladder: &Ladder) -> Arrive {
     let target = Target::Tier(ladder.route(remaining, history.hop));
     let mut history = History { hop: history.hop.wrapping_add(1), ..history.clone() };
     revive(&mut history);
-    Arrive::Forward { target, history: Box::new(history) }
+    Arrive::Forward { target, history: Arc::new(history) }
 }
 
 /// The last failure, if there was one, says more than the expiry, which the cause tells anyhow.
-fn expired(mut history: History, expires: Timestamp, now: Timestamp) -> Box<History> {
+fn expired(mut history: History, expires: Timestamp, now: Timestamp) -> Arc<History> {
     let kind = history.error_kind.take().unwrap_or_else(|| Cause::Expired.as_str().to_owned());
     let message = history.error.take().unwrap_or_else(|| format!("not worth doing any more since {expires}"));
-    dead(history, Cause::Expired, &Reason::new(&kind, &message), now)
+    dead(history, Cause::Expired, Reason::new(&kind, &message), now)
 }
 
 /// Plans what becomes of a record, its turn come, whose source topic this build does not handle: another process of
@@ -291,9 +291,9 @@ pub fn unhandled(history: &History, now: Timestamp, ladder: &Ladder) -> Plan {
     let reason = Reason::new(UNHANDLED, &format!("nobody handles {} here, since {since}", history.origin.topic));
     let elapsed = now.since(since);
     if elapsed >= UNHANDLED_LIMIT {
-        return bury(history, Cause::Unhandled, &reason, now);
+        return bury(history, Cause::Unhandled, reason, now);
     }
-    describe(&mut history, &reason);
+    describe(&mut history, reason);
     revive(&mut history);
     history.due = Some(since);
     // A quarter of the time gone makes 80 rounds of a day, where the shortest tier would make 1,440.
@@ -304,9 +304,9 @@ pub fn unhandled(history: &History, now: Timestamp, ladder: &Ladder) -> Plan {
     match long_enough.take_while(|&delay| delay <= round).last().or(shortest) {
         Some(tier) => {
             begin_hops(&mut history);
-            Plan::Forward { target: Target::Tier(tier), history: Box::new(history) }
+            Plan::Forward { target: Target::Tier(tier), history: Arc::new(history) }
         }
-        None => Plan::Rest { delay: UNHANDLED_WAIT, history: Box::new(history) },
+        None => Plan::Rest { delay: UNHANDLED_WAIT, history: Arc::new(history) },
     }
 }
 

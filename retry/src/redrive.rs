@@ -52,6 +52,12 @@ impl Redriven {
         Fate::GoesBack
     }
 
+    /// A letter that was to go back stays after all, since no topic takes it: another letter of its record may go.
+    pub fn stays(&mut self, letter: &History) {
+        let place = (Arc::clone(&letter.origin.topic), letter.origin.partition);
+        self.letters.get_mut(&place).map(|letters| letters.remove(&name(letter)));
+    }
+
     fn knows(&self, letter: &History) -> bool {
         let place = (Arc::clone(&letter.origin.topic), letter.origin.partition);
         self.letters.get(&place).is_some_and(|letters| letters.contains(&name(letter)))
@@ -116,6 +122,18 @@ mod tests {
         // Another record, at the same place of a topic that was made anew.
         let anew = History { time: SourceTime::Create(Timestamp::from_millis(99)), ..letter(1, 0) };
         assert_eq!(redriven.judge(&anew, false), Fate::GoesBack);
+    }
+
+    /// Else a copy would be settled by what was never sent, and the record be lost.
+    #[test]
+    fn of_a_letter_that_no_topic_takes_nothing_is_settled() {
+        let mut redriven = Redriven::default();
+        redriven.stays(&letter(1, 0));
+        assert_eq!(redriven.judge(&letter(1, 0), false), Fate::GoesBack);
+        assert_eq!(redriven.judge(&letter(2, 0), false), Fate::GoesBack);
+        redriven.stays(&letter(1, 0));
+        assert_eq!(redriven.judge(&letter(1, 0), false), Fate::GoesBack);
+        assert_eq!(redriven.judge(&letter(2, 0), false), Fate::Copy);
     }
 
     #[test]

@@ -43,7 +43,7 @@ const TIER: Duration = Duration::from_secs(5);
 /// One topic partition's log: its records, by position.
 #[derive(Default)]
 struct Log {
-    records: Vec<(i64, Rec, Option<Box<History>>, Timestamp)>,
+    records: Vec<(i64, Rec, Option<Arc<History>>, Timestamp)>,
     next: i64,
 }
 

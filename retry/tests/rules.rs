@@ -109,7 +109,7 @@ impl Desk {
 
     fn arrive_in_tier(&mut self, index: u32, offset: i64, history: History) {
         let (record, appended) = (Rec(history.origin.offset), self.now);
-        let lineage = Some(Box::new(Lineage::Known(Box::new(history))));
+        let lineage = Some(Box::new(Lineage::Known(Arc::new(history))));
         let arrival = Arrival { offset, leader_epoch: 0, appended, lane: 0, record, lineage };
         self.handle(Event::Arrived(slot(index), vec![arrival]));
     }
@@ -286,7 +286,7 @@ fn rule_11_a_dead_letter_for_want_of_room_in_a_tier_says_so() {
     let forward = desk.take_forwards().remove(0);
     desk.answer(&forward, Err(ForwardError::TooLarge));
     let letter = desk.take_forwards().remove(0);
-    let History { cause, error_kind, error, .. } = *letter.history;
+    let History { cause, error_kind, error, .. } = Arc::unwrap_or_clone(letter.history);
     assert_eq!(
         (letter.target, cause, error_kind.as_deref()),
         (Target::DeadLetters, Some(Cause::Refused), Some("too-large"))
@@ -618,7 +618,7 @@ fn rule_16_a_repeated_forward_is_finished_without_a_second_run_and_a_snoozed_one
         desk.finish(work.remove(0), Outcome::Snooze(TIER));
         let forward = desk.take_forwards().remove(0);
         desk.answer(&forward, Ok(()));
-        desk.arrive_in_tier(0, offset, *forward.history);
+        desk.arrive_in_tier(0, offset, Arc::unwrap_or_clone(forward.history));
         desk.pass(40);
         work = desk.take_work();
         assert_eq!(work.len(), 1, "a snoozed record was taken for a repeat: lost");

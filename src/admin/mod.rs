@@ -24,7 +24,6 @@ mod filter;
 mod fingerprint;
 mod letters;
 mod offsets;
-#[cfg(feature = "json")]
 mod operation;
 mod progress;
 #[cfg(feature = "json")]
@@ -44,7 +43,6 @@ pub use letters::{
     DeadLetter, Group, Listing, MAX_GROUPS, Past, Sample, Visited, find_letters, list_letters, visit_letters,
 };
 pub use offsets::{Change, Plan, Position, Scope, Target, Waiting, apply, plan, positions};
-#[cfg(feature = "json")]
 pub use operation::{
     audit::{Operations, operations, resume, stop},
     letters::{LettersPlan, LettersRequest, carry_out_letters, plan_letters},

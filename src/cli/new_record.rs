@@ -28,6 +28,8 @@ struct Line<'l> {
     _offset: Option<serde::de::IgnoredAny>,
     #[serde(default, rename = "buried")]
     _buried: Option<serde::de::IgnoredAny>,
+    #[serde(default, rename = "settled")]
+    _settled: Option<serde::de::IgnoredAny>,
     #[serde(default, rename = "past")]
     _past: Option<serde::de::IgnoredAny>,
     #[serde(default, rename = "unreadable")]

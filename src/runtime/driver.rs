@@ -409,7 +409,7 @@ fn hash(bytes: &[u8]) -> u64 {
 
 fn lineage(group: &str, record: &Record) -> Lineage {
     match History::decode(group, record.headers()) {
-        Ok(Some(history)) => Lineage::Known(Box::new(history)),
+        Ok(Some(history)) => Lineage::Known(Arc::new(history)),
         Ok(None) => Lineage::Unreadable(Reason::new("no-history", "no retrial-version header")),
         Err(error) => Lineage::Unreadable(Reason::new("bad-history", &unreadable(&error))),
     }

@@ -145,11 +145,7 @@ impl Worker {
             record: work.record.clone(),
             tries: work.tries,
             fence: u64::from(work.ticket.slot.generation),
-            history: work
-                .history
-                .as_deref()
-                .filter(|_| !sabotaged(Saboteur::HidesHistory))
-                .map(|history| Arc::new(history.clone())),
+            history: work.history.clone().filter(|_| !sabotaged(Saboteur::HidesHistory)),
             control: Arc::clone(&self.control),
         };
         let mut future = desk.spare.pop();

@@ -21,9 +21,17 @@ mod replay;
 mod service;
 mod serving;
 #[cfg(unix)]
+mod session;
+#[cfg(unix)]
 mod settled;
+#[cfg(unix)]
+mod shop;
+#[cfg(unix)]
+mod speed;
 mod status;
 mod tail;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod topics;
 mod usage;
 mod why;

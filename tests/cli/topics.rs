@@ -1,6 +1,11 @@
 //! `retrial topics`.
 
 use crate::command::{Said, run_for};
+use retrial::{
+    App, Service, Settings,
+    admin::{AdminError, TopicsScope, apply_topics, plan_topics},
+    handler,
+};
 use retrial_kafka_for_tests::{Commit, Kafka, available};
 use serde_json::{Value, json};
 
@@ -39,6 +44,8 @@ fn a_plan_changes_nothing_and_applied_once_it_is_done() {
     assert_eq!(shown.steady(&group), plan);
     let refused = topics(kafka, &group, &[&["apply"], &service[..]].concat()).with_code(4);
     assert_eq!((refused.steady(&group).as_str(), refused.err.contains("needs --yes")), (plan, true), "{refused:?}");
+    let dry = topics(kafka, &group, &[&["apply", "--dry-run"], &service[..]].concat()).with_code(0);
+    assert_eq!(dry.steady(&group), plan);
     assert_eq!(kafka.partitions(&format!("{group}.dlq")), 0, "nothing was made");
 
     let done = topics(kafka, &group, &[&["apply", "--yes"], &service[..]].concat()).with_code(0);
@@ -123,4 +130,38 @@ fn what_cannot_be_planned_is_told() {
         let said = topics(kafka, &group, &["plan", "--topic", &orders, "--delays", delays]).with_code(2);
         assert!(said.err.contains(told), "{said:?}");
     }
+}
+
+/// Somebody who may create topics makes them; the service may not, and needs not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_that_were_made_before_the_first_start_are_all_that_a_service_needs() {
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("before");
+    let orders = source(kafka, &group);
+    let app = App::group(&group).topic(&orders, handler(async || ())).build().expect("an app");
+    topics(kafka, &group, &["apply", "--yes", "--topic", &orders]).with_code(0);
+    let reach = retrial::Kafka::bootstrap(kafka.bootstrap()).create_topics(false);
+    let service = Service::connect_with(app, reach, Settings::default()).await;
+    let mut running = service.and_then(|service| service.start()).unwrap_or_else(|error| panic!("{error}"));
+    running.stop();
+    running.ended().await.unwrap_or_else(|error| panic!("{error}"));
+    let after = topics(kafka, &group, &["plan", "--topic", &orders, "--output", "json"]).with_code(3).json();
+    assert_eq!(after["topics"].as_array().map(Vec::len), Some(8), "the service made none of its own: {after:#}");
+}
+
+#[test]
+fn a_plan_that_was_overtaken_is_not_carried_out() {
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("overtaken");
+    let orders = source(kafka, &group);
+    let names = retrial::GroupNames::new(&group, None).expect("names");
+    let reach = retrial::Kafka::bootstrap(kafka.bootstrap());
+    let scope = TopicsScope { sources: vec![orders.clone()], ..TopicsScope::default() };
+    let plan = plan_topics(&reach, &names, &scope).expect("a plan");
+    // Somebody else has given the dead letters more time than the plan would.
+    let letters = format!("{group}.dlq");
+    kafka.create_topic(&letters, 1, &[("retention.ms", "-1"), ("message.timestamp.type", "LogAppendTime")]);
+    let refused = apply_topics(&reach, &names, &plan).expect_err("another plan");
+    assert!(matches!(refused, AdminError::TopicsMoved { .. }) && refused.to_string().contains("make a new plan"));
+    assert_eq!(kafka.partitions(&format!("{group}.control")), 0, "nothing was made");
 }

@@ -57,10 +57,22 @@ fn a_secret_is_never_printed() {
 
 #[test]
 fn an_unreachable_broker_is_said_within_ten_seconds() {
-    let said = run(&["status", "--bootstrap-server", "127.0.0.1:1", "--group", "g"]).with_code(1);
-    // What is left of the ten seconds is for starting and ending.
-    assert!(said.err.contains("no answer from Kafka at 127.0.0.1:1 within 8s"), "{}", said.err);
-    assert!(said.err.contains("Connection refused") && said.err.contains("check the address"), "{}", said.err);
+    let commands: [&[&str]; 3] = [&["status"], &["topics", "plan", "--topic", "orders"], &["doctor"]];
+    std::thread::scope(|scope| {
+        for command in commands {
+            scope.spawn(move || {
+                let nobody = ["--bootstrap-server", "127.0.0.1:1", "--group", "g"];
+                let said = run(&[command, &nobody].concat()).with_code(1);
+                // What is left of the ten seconds is for starting and ending.
+                assert!(said.err.contains("no answer from Kafka at 127.0.0.1:1 within 8s"), "{}", said.err);
+                assert!(
+                    said.err.contains("Connection refused") && said.err.contains("check the address"),
+                    "{}",
+                    said.err
+                );
+            });
+        }
+    });
 }
 
 #[test]
@@ -100,6 +112,9 @@ fn a_group_without_dead_letters_is_told_by_their_topics_name() {
 fn the_help_of_each_command_has_an_example() {
     let commands: &[&[&str]] = &[
         &["status"],
+        &["topics", "plan"],
+        &["topics", "apply"],
+        &["doctor"],
         &["why"],
         &["replay"],
         &["dlq", "list"],

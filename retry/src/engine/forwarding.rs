@@ -14,7 +14,7 @@ use crate::{
     saboteur::{Saboteur, sabotaged},
     time::Timestamp,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The pause before a refused forward is sent again: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -44,9 +44,9 @@ impl<R: Payload> Engine<R> {
     pub(super) fn forward(
         &mut self,
         now: Timestamp,
-        work: &Work<R>,
+        work: Work<R>,
         target: Target,
-        history: Box<History>,
+        history: Arc<History>,
         out: &mut Actions<R>,
     ) {
         let expired = self.commit.lease_expired();
@@ -54,17 +54,16 @@ impl<R: Payload> Engine<R> {
         partition.forwarding += 1;
         self.next_forward += 1;
         let id = ForwardId(self.next_forward);
-        let slot = work.ticket.slot;
-        let forward = Forward { id, slot, target, body: Body::Whole, record: work.record.clone(), history };
+        let Work { ticket, topic, lane, record, .. } = work;
+        let forward = Forward { id, slot: ticket.slot, target, body: Body::Whole, record, history };
         let resend_at = expired.then_some(now);
         if expired {
             self.resend_at = self.resend_at.min(now);
         } else {
             out.forwards.push(forward.clone());
         }
-        let (ticket, topic, lane) = (work.ticket, work.topic, work.lane);
         let pending = Pending { ticket, topic, lane, forward, refusals: 0, sent: now, blocks: false, resend_at };
-        self.forwards.insert(id, pending);
+        self.forwards.insert(id, Box::new(pending));
         self.unanswered_at = self.unanswered_at.min(now.after(UNANSWERED));
         if sabotaged(Saboteur::FinishesBeforeAcknowledged) {
             self.complete(ticket, lane);
@@ -128,7 +127,7 @@ impl<R: Payload> Engine<R> {
             let error = ForwardError::Refused("not even a reference to the record fits into the topic".into());
             return self.refused(now, id, &error, out);
         }
-        let history = &mut pending.forward.history;
+        let history = Arc::make_mut(&mut pending.forward.history);
         if pending.forward.target != Target::DeadLetters {
             history.cause = Some(Cause::Refused);
             history.error_kind = Some("too-large".into());

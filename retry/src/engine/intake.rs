@@ -22,7 +22,7 @@ use crate::{
     suspects::Suspects,
     time::Timestamp,
 };
-use std::{cmp::Reverse, collections::VecDeque, time::Duration};
+use std::{cmp::Reverse, collections::VecDeque, sync::Arc, time::Duration};
 
 impl<R: Payload> Engine<R> {
     /// Places an offered partition where its work goes on, with what the commit says is finished beyond.
@@ -305,7 +305,7 @@ impl<R: Payload> Engine<R> {
     ) {
         let history = match arrival.lineage.map(|lineage| *lineage) {
             Some(Lineage::Known(history)) if sabotaged(Saboteur::ForgetsAttempts) => {
-                Box::new(History { attempts: 0, ..*history })
+                Arc::new(History { attempts: 0, ..Arc::unwrap_or_clone(history) })
             }
             Some(Lineage::Known(history)) => history,
             Some(Lineage::Unreadable(reason)) => return self.bury_unreadable(now, ticket, arrival.record, reason, out),
@@ -344,7 +344,7 @@ impl<R: Payload> Engine<R> {
             }
             Arrive::Forward { target, history } => {
                 Self::tell_hop(target, out);
-                self.forward(now, &work, target, history, out);
+                self.forward(now, work, target, history, out);
             }
         }
     }
@@ -354,7 +354,7 @@ impl<R: Payload> Engine<R> {
         let work = Work { ticket, topic: UNHANDLED, class: Class::Due, tries: 0, lane: 0, record, history: None };
         let Some(origin) = self.origin(&work) else { return };
         let history = History::new(origin, work.record.time());
-        let plan = planner::bury(history, Cause::Undecodable, &reason, self.clock.broker_about(now));
+        let plan = planner::bury(history, Cause::Undecodable, reason, self.clock.broker_about(now));
         self.carry_out(now, work, plan, out);
     }
 

@@ -56,7 +56,8 @@ pub struct Engine<R> {
     pace: Pace,
     resting: BinaryHeap<Reverse<Resting<R>>>,
     rested: u64,
-    forwards: BTreeMap<ForwardId, Pending<R>>,
+    /// Boxed: nodes of a tree that hold many of them are large, and what is large the allocator gives slowly.
+    forwards: BTreeMap<ForwardId, Box<Pending<R>>>,
     next_forward: u64,
     /// The soonest time at which a refused forward is sent again.
     resend_at: Timestamp,

@@ -121,7 +121,7 @@ impl<R: Payload> Engine<R> {
                 if work.topic == UNHANDLED {
                     Self::tell_hop(target, out);
                 }
-                self.forward(now, &work, target, history, out);
+                self.forward(now, work, target, history, out);
             }
         }
     }

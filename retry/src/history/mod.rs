@@ -27,6 +27,7 @@ mod identity;
 
 pub use block::carried;
 pub use decode::HistoryError;
+pub use encode::OwnHeaders;
 
 use crate::{
     id::Origin,

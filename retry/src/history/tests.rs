@@ -103,6 +103,18 @@ fn golden_headers_of_version_1() {
 }
 
 #[test]
+fn headers_that_are_used_again_say_only_what_was_written_last() {
+    let mut headers = OwnHeaders::default();
+    let retry = History { cause: None, error: None, ..dead_letter() };
+    for history in [dead_letter(), retry, dead_letter()] {
+        history.encode_into("billing", &mut headers);
+        let written: Vec<_> = headers.iter().map(|(name, value)| (name, value.to_owned())).collect();
+        assert_eq!(written, history.encode("billing"));
+        assert_eq!(headers.bytes(), own_bytes(&written));
+    }
+}
+
+#[test]
 fn a_retry_has_no_headers_of_a_dead_letter() {
     let retry = History { cause: None, ..dead_letter() };
     assert!(retry.encode("billing").iter().all(|(name, _)| !name.starts_with("__dlq") && *name != "retrial-cause"));

@@ -2,7 +2,7 @@ use super::*;
 use crate::schedule::Schedule;
 use OnExhausted::{Dead, Hold, Overtake};
 use proptest::prelude::*;
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -44,12 +44,12 @@ fn planned(history: Option<&History>, tries: u16, outcome: Outcome, order: Order
 
 fn forwarded(plan: Plan) -> (Target, History) {
     let Plan::Forward { target, history } = plan else { panic!("not a forward: {plan:?}") };
-    (target, *history)
+    (target, Arc::unwrap_or_clone(history))
 }
 
 fn rested(plan: Plan) -> (Duration, History) {
     let Plan::Rest { delay, history } = plan else { panic!("no rest: {plan:?}") };
-    (delay, *history)
+    (delay, Arc::unwrap_or_clone(history))
 }
 
 const ORDERS: [Order; 7] = [
@@ -188,7 +188,7 @@ fn a_dead_letter_that_was_brought_back_says_nothing_of_its_death_while_it_waits(
     let (_, unhandled) = forwarded(unhandled(&letter, at(100), &Ladder::default()));
     let due = History { due: Some(at(9_000)), ..letter };
     let Arrive::Forward { history: hopped, .. } = arrival(&due, at(100), &Ladder::default()) else { panic!() };
-    for history in [retried, snoozed, unhandled, *hopped] {
+    for history in [retried, snoozed, unhandled, Arc::unwrap_or_clone(hopped)] {
         assert_eq!(history.cause, None, "{history:?}");
     }
     let (_, buried) =
@@ -409,7 +409,7 @@ fn climb(
             }
             Arrive::Forward { target: next, history: hopped } => {
                 prop_assert_eq!((hopped.attempts, hopped.due), (history.attempts, history.due));
-                (target, *history) = (next, *hopped);
+                (target, *history) = (next, Arc::unwrap_or_clone(hopped));
             }
         }
     }
@@ -462,7 +462,7 @@ proptest! {
                     check_step(history.as_ref(), &next, counted)?;
                     prop_assert_eq!(next.due, Some(now.after(delay)));
                     (now, tries) = (now.after(delay), 0);
-                    history = Some(*next);
+                    history = Some(Arc::unwrap_or_clone(next));
                 }
                 Plan::Forward { target: Target::DeadLetters, history: dead } => {
                     check_step(history.as_ref(), &dead, counted + 1)?;
@@ -471,14 +471,14 @@ proptest! {
                     prop_assert_eq!(dead.cause, Some(if refused { Cause::Refused } else { Cause::Exhausted }));
                     let over = dead.step == life.policy.schedule.steps();
                     prop_assert!(refused || over || life.order.on_exhausted() == Some(Dead), "buried too soon");
-                    prop_assert_eq!((dead.error, dead.last_failed), (last_failure.clone(), Some(now)));
+                    prop_assert_eq!((dead.error.clone(), dead.last_failed), (last_failure.clone(), Some(now)));
                     break;
                 }
                 Plan::Forward { target, history: next } => {
                     counted += u32::from(counts);
                     check_step(history.as_ref(), &next, counted)?;
                     tries = 0;
-                    let mut next = *next;
+                    let mut next = Arc::unwrap_or_clone(next);
                     climb(&life, target, &mut next, &mut now, &mut seen)?;
                     history = Some(next);
                 }

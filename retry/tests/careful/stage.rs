@@ -41,7 +41,7 @@ pub(crate) enum Deed {
 pub(crate) const DONE: Deed = Deed::Ends(Outcome::Done);
 
 /// A record, its past, and when it was appended.
-type Line = (Rec, Option<Box<History>>, Timestamp);
+type Line = (Rec, Option<Arc<History>>, Timestamp);
 
 /// A topic and a partition.
 pub(crate) type Place = (&'static str, i32);
@@ -163,7 +163,7 @@ impl Stage {
     pub(crate) fn retry(&mut self, place: Place, history: History) {
         let record = Rec(history.origin.offset);
         let appended = self.now.shifted(-60_000);
-        self.logs.entry(place).or_default().push((record, Some(Box::new(history)), appended));
+        self.logs.entry(place).or_default().push((record, Some(Arc::new(history)), appended));
     }
 
     /// A new process is given every partition.

@@ -14,7 +14,7 @@ use retrial_core::{
     start::StartAt,
     time::Timestamp,
 };
-use std::{ops::Range, rc::Rc, time::Duration};
+use std::{ops::Range, rc::Rc, sync::Arc, time::Duration};
 
 pub(crate) const TIER: Duration = Duration::from_secs(5);
 pub(crate) const SESSION: Duration = Duration::from_secs(10);
@@ -115,7 +115,7 @@ impl Desk {
     }
 
     pub(crate) fn arrive_in_tier(&mut self, index: u32, offset: i64, history: History) {
-        let arrival = self.arrival(offset, Some(Box::new(Lineage::Known(Box::new(history)))));
+        let arrival = self.arrival(offset, Some(Box::new(Lineage::Known(Arc::new(history)))));
         self.handle(Event::Arrived(slot(index), vec![arrival]));
     }
 

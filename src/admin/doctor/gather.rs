@@ -10,7 +10,7 @@ use crate::{
         AdminError, status,
         topics::{matters, sources},
     },
-    broker::kafka::{Inspector, Kafka, Operation, Operations, Operator, Survey},
+    broker::kafka::{Inspector, Kafka, Operation, Operations, Operator, Place, Survey},
 };
 use retrial_core::{naming::GroupNames, time::Timestamp};
 use std::{
@@ -114,7 +114,33 @@ fn settings_of(inspector: &Inspector, broker: i32, notes: &mut Notes) -> BTreeMa
     notes.take(format!("settings of broker {broker}"), settings).unwrap_or_default()
 }
 
-fn members(kafka: &Kafka, names: &GroupNames) -> Result<Vec<Vec<(String, i32)>>, AdminError> {
-    let (_, members) = Operator::connect(kafka, names.group())?.members()?;
+/// What each member is assigned, of a group that is not about to change that.
+fn members(kafka: &Kafka, names: &GroupNames) -> Result<Vec<Vec<Place>>, String> {
+    let (state, members) = Operator::connect(kafka, names.group())
+        .and_then(|operator| operator.members())
+        .map_err(|error| error.to_string())?;
+    if is_moving(&state) {
+        return Err(format!("the group is in state {state}: ask again when it is stable"));
+    }
     Ok(members.into_iter().map(|member| member.partitions).collect())
+}
+
+/// The client library calls states that it does not know `Unknown`: those of KIP-848 in which assignments change.
+fn is_moving(state: &str) -> bool {
+    !["Stable", "Empty", "Dead"].contains(&state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_group_that_stands_still_shows_who_reads_what() {
+        for state in ["Stable", "Empty", "Dead"] {
+            assert!(!is_moving(state), "{state}");
+        }
+        for state in ["PreparingRebalance", "CompletingRebalance", "Unknown"] {
+            assert!(is_moving(state), "{state}");
+        }
+    }
 }

@@ -49,7 +49,7 @@ fn readers(picture: &Picture, status: &Status, report: &mut Report<'_>) {
         }
     }
     let idle = members.iter().filter(|partitions| partitions.is_empty()).count();
-    if idle > 0 && status.state == "Stable" {
+    if idle > 0 {
         report.add(
             ("idle-members", Severity::Warning),
             format!("group {}", status.group),

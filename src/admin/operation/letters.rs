@@ -242,6 +242,12 @@ impl Work for Letters<'_> {
         }
     }
 
+    fn not_sent(&mut self, found: &Found<'_>) {
+        if let Ok(past) = past_of(self.group, found) {
+            self.redriven.stays(&past);
+        }
+    }
+
     fn judge(&mut self, found: &Found<'_>, settled: Option<Settlement>) -> Result<Verdict, AdminError> {
         self.plan.scanned += 1;
         let past = past_of(self.group, found);

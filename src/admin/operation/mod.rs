@@ -12,7 +12,7 @@
 //!
 //! # How an operation is carried out
 //! A plan reads everything once and fixes the ends ([`Span::end`](retrial_core::control::Span)). Then, after the claim, the
-//! same is read again, and each batch (at most [`carrier::BATCH`] records or two seconds) writes, in one transaction: the
+//! same is read again, and each batch (at most [`carrier::BATCH`] records or a second) writes, in one transaction: the
 //! records to the way back in, the marks of dead letters that are settled by them, the operation's progress, and the
 //! claim's heartbeat. After a kill or a fence at any point, control says what was written, and a resume goes on from there.
 //!
@@ -56,6 +56,9 @@ pub(super) trait Work {
 
     /// Decides about a record. `settled`: how it was settled, for dead letters.
     fn judge(&mut self, found: &Found<'_>, settled: Option<Settlement>) -> Result<Verdict, super::AdminError>;
+
+    /// What was to be sent was not: it is too large for where it was to go.
+    fn not_sent(&mut self, _found: &Found<'_>) {}
 }
 
 /// What becomes of a record.

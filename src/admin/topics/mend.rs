@@ -1,18 +1,18 @@
 //! How a difference is mended, or why it is left.
 
 use super::plan::{LeftAlone, SettingChange};
-use crate::broker::kafka::{Deviation, Kind, Observed, Unusable, Wanted, deviations};
+use crate::broker::kafka::{Deviation, Health, Kind, Observed, Unusable, Wanted, deviations};
 
 const CLEANUP: &str = "cleanup.policy";
 const AGE: &str = "retention.ms";
 const IN_SYNC: &str = "min.insync.replicas";
 
 /// What is done about one existing topic, and what is left.
-pub(super) fn mend(wanted: &Wanted, observed: &Observed) -> (Vec<SettingChange>, Vec<LeftAlone>) {
+pub(super) fn mend(wanted: &Wanted, observed: &Observed, health: &Health) -> (Vec<SettingChange>, Vec<LeftAlone>) {
     let (mut changes, mut left) = (Vec::new(), Vec::new());
     for deviation in deviations(wanted, observed) {
         let why = deviation.to_string();
-        match step(&deviation, wanted, observed) {
+        match step(&deviation, wanted, observed, health) {
             Step::Set(setting, to) => changes.push(SettingChange::new(setting, observed, to, why)),
             Step::Leave(remedy) => left.push(LeftAlone { why, remedy }),
         }
@@ -27,7 +27,7 @@ enum Step {
     Leave(String),
 }
 
-fn step(deviation: &Deviation, wanted: &Wanted, observed: &Observed) -> Step {
+fn step(deviation: &Deviation, wanted: &Wanted, observed: &Observed, health: &Health) -> Step {
     let topic = &wanted.name;
     let as_made = |setting: &'static str| Step::Set(setting, wanted.settings.get(setting).cloned().unwrap_or_default());
     match &deviation.kind {
@@ -42,6 +42,10 @@ fn step(deviation: &Deviation, wanted: &Wanted, observed: &Observed) -> Step {
                 counted(observed.replicas, "replica")
             ))
         }
+        Kind::Below { setting: IN_SYNC, .. } if !health.is_good() => Step::Leave(
+            "replicas are behind, and until they are not it could refuse records: plan again when all brokers are back"
+                .to_owned(),
+        ),
         Kind::Below { setting, .. } => as_made(setting),
         Kind::OneReplica(_) => Step::Leave(if wanted.replicas < 2 {
             "the cluster has one broker: add brokers, then replicas (kafka-reassign-partitions)".to_owned()
@@ -113,7 +117,7 @@ mod tests {
 
     fn mended(name: &str, settings: &[(&str, &str)]) -> BTreeMap<String, String> {
         let wanted = wanted(name, &BASIS);
-        let (changes, left) = mend(&wanted, &observed(&wanted, settings));
+        let (changes, left) = mend(&wanted, &observed(&wanted, settings), &Health::default());
         assert_eq!(left, [], "{settings:?}");
         changes.into_iter().map(|change| (change.setting, change.to)).collect()
     }
@@ -165,11 +169,21 @@ mod tests {
         for name in ["retry.5s", "dlq", "control"] {
             let wanted = wanted(name, &BASIS);
             let mut found = observed(&wanted, &bad);
-            let (changes, _) = mend(&wanted, &found);
+            let (changes, _) = mend(&wanted, &found, &Health::default());
             assert!(!changes.is_empty());
             found.settings.extend(changes.into_iter().map(|change| (change.setting, change.to)));
-            assert_eq!(mend(&wanted, &found), (vec![], vec![]), "{name}");
+            assert_eq!(mend(&wanted, &found, &Health::default()), (vec![], vec![]), "{name}");
         }
+    }
+
+    #[test]
+    fn while_replicas_are_behind_no_more_of_them_are_asked_for() {
+        let wanted = wanted("retry.5s", &BASIS);
+        let found = observed(&wanted, &[("min.insync.replicas", "1"), ("retention.ms", "1")]);
+        let behind = Health { behind: vec![0], ..Health::default() };
+        let (changes, left) = mend(&wanted, &found, &behind);
+        assert_eq!(changes.iter().map(|change| change.setting.as_str()).collect::<Vec<_>>(), ["retention.ms"]);
+        assert!(matches!(&left[..], [left] if left.remedy.contains("plan again")), "{left:?}");
     }
 
     #[test]
@@ -178,13 +192,13 @@ mod tests {
         for replicas in [1, 2] {
             let mut found = observed(&wanted, &[("min.insync.replicas", "1")]);
             (found.partitions, found.replicas) = (1, replicas);
-            let (changes, left) = mend(&wanted, &found);
+            let (changes, left) = mend(&wanted, &found, &Health::default());
             assert_eq!(changes, [], "min.insync.replicas=2 with {replicas}");
             assert_eq!(left.len(), 3, "{left:?}");
             assert!(left.iter().any(|left| left.remedy.contains("--partitions 3")), "{left:?}");
         }
         let unreadable = Observed { settings: BTreeMap::new(), ..observed(&wanted, &[]) };
-        let (changes, left) = mend(&wanted, &unreadable);
+        let (changes, left) = mend(&wanted, &unreadable, &Health::default());
         assert_eq!((changes.len(), left.len()), (0, 1));
     }
 }

@@ -3,7 +3,7 @@
 use super::mend::mend;
 use crate::{
     admin::AdminError,
-    broker::kafka::{Basis, Inspector, Kafka, Observed, Operator, Survey, Wanted},
+    broker::kafka::{Basis, Health, Inspector, Kafka, Observed, Operator, Survey, Wanted},
 };
 use retrial_core::{
     ladder::Ladder,
@@ -208,7 +208,8 @@ pub(super) fn planned(
     if let Some(topic) = sources.iter().find(|topic| !survey.topics.contains_key(*topic)) {
         return Err(AdminError::NoTopic { topic: topic.clone(), address: inspector.address().to_owned() });
     }
-    decide(names, scope, sources, &survey)
+    let health = inspector.health(|topic| names.parse(topic).is_some())?;
+    decide(names, scope, sources, &survey, &health)
 }
 
 /// The plan for what is there.
@@ -217,6 +218,7 @@ fn decide(
     scope: &TopicsScope,
     sources: &BTreeSet<String>,
     survey: &Survey,
+    health: &BTreeMap<String, Health>,
 ) -> Result<TopicsPlan, AdminError> {
     let seen: Vec<(&String, &Observed)> =
         sources.iter().filter_map(|name| Some((name, survey.topics.get(name)?))).collect();
@@ -230,7 +232,7 @@ fn decide(
         brokers: survey.brokers,
         sources: seen.iter().map(|(name, topic)| source(name, topic)).collect(),
         ladder_from,
-        topics: wanted.into_iter().map(|wanted| topic(wanted, &ladder, survey)).collect(),
+        topics: wanted.into_iter().map(|wanted| topic(wanted, &ladder, survey, health)).collect(),
         scope: scope.clone(),
     })
 }
@@ -256,14 +258,15 @@ fn ladder(scope: &TopicsScope, existing: &BTreeSet<Duration>) -> Result<(Vec<Dur
     Ok((ladder.delays().to_vec(), from))
 }
 
-fn topic(wanted: Wanted, ladder: &[Duration], survey: &Survey) -> TopicPlan {
+fn topic(wanted: Wanted, ladder: &[Duration], survey: &Survey, health: &BTreeMap<String, Health>) -> TopicPlan {
     let (role, delay) = match wanted.role {
         OwnTopic::Tier(delay) => (OwnRole::Tier, Some(delay)),
         OwnTopic::DeadLetters => (OwnRole::DeadLetters, None),
         OwnTopic::Control => (OwnRole::Control, None),
     };
     let found = survey.topics.get(&wanted.name);
-    let (changes, left) = found.map(|observed| mend(&wanted, observed)).unwrap_or_default();
+    let health = health.get(&wanted.name).cloned().unwrap_or_default();
+    let (changes, left) = found.map(|observed| mend(&wanted, observed, &health)).unwrap_or_default();
     TopicPlan {
         topic: wanted.name.clone(),
         role,
@@ -311,7 +314,7 @@ mod tests {
 
     fn plan(scope: &TopicsScope, topics: &[(&str, i32)]) -> Result<TopicsPlan, AdminError> {
         let names = GroupNames::new("billing", None).unwrap();
-        decide(&names, scope, &BTreeSet::from(["orders".to_owned()]), &survey(topics))
+        decide(&names, scope, &BTreeSet::from(["orders".to_owned()]), &survey(topics), &BTreeMap::new())
     }
 
     fn missing(plan: &TopicsPlan) -> Vec<&str> {

@@ -46,6 +46,13 @@ pub(crate) struct Health {
     pub(crate) behind: Vec<i32>,
 }
 
+impl Health {
+    /// Whether every replica of every partition is in sync.
+    pub(crate) fn is_good(&self) -> bool {
+        self.leaderless.is_empty() && self.behind.is_empty()
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Inspector {

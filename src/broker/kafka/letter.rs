@@ -21,7 +21,7 @@ use super::fingerprint::fnv1a;
 use crate::record::Record;
 use retrial_core::{
     event::Body,
-    history::{History, carried},
+    history::{History, OwnHeaders, carried},
     id::Origin,
     naming::GroupNames,
     time::Timestamp,
@@ -65,64 +65,70 @@ impl std::fmt::Display for Kept {
     }
 }
 
-type Header<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// The parts of one forward.
 #[derive(Debug)]
 pub(crate) struct Letter<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) body: Option<Cow<'a, [u8]>>,
-    headers: Vec<Header<'a>>,
+    users: Vec<Header<'a>>,
+    own: &'a OwnHeaders,
+    /// The value of [`REFERENCE`].
+    reference: Option<String>,
 }
 
 impl<'a> Letter<'a> {
-    /// The letter for a record with this history. `kept` is asked for only by a reference.
-    pub(crate) fn new(record: &'a Record, history: &History, names: &GroupNames, body: Body, kept: Kept) -> Self {
+    /// The letter for a record with this history, whose headers are written into `own`. `kept` is asked for only by a
+    /// reference.
+    pub(crate) fn new(
+        record: &'a Record,
+        history: &History,
+        own: &'a mut OwnHeaders,
+        names: &GroupNames,
+        body: Body,
+        kept: Kept,
+    ) -> Self {
         // Own headers that cannot be read are evidence: they travel on as if they were the user's.
         let inside = names.parse(record.topic()).is_some() && History::decode(names.group(), record.headers()).is_ok();
-        let users = carried(record.headers(), inside);
-        let mut headers: Vec<Header<'a>> =
-            users.map(|(name, value)| (Cow::Borrowed(name), value.map(Cow::Borrowed))).collect();
-        if body == Body::Reference && headers.iter().map(header_bytes).sum::<usize>() > SMALL_BYTES {
-            headers.clear();
+        let mut users: Vec<Header<'a>> = carried(record.headers(), inside).collect();
+        if body == Body::Reference && users.iter().copied().map(header_bytes).sum::<usize>() > SMALL_BYTES {
+            users.clear();
         }
-        let own = history.encode(names.group()).into_iter();
-        headers.extend(own.map(|(name, value)| own_header(name, value)));
-        let (key, body) = match body {
-            Body::Whole => (record.key(), record.body().map(Cow::Borrowed)),
-            Body::Reference => {
-                headers.push(own_header(REFERENCE, history.origin.to_string()));
-                let key = record.key().filter(|key| key.len() <= SMALL_BYTES);
-                (key, Some(Cow::Owned(reference(record, &history.origin, kept))))
+        history.encode_into(names.group(), own);
+        match body {
+            Body::Whole => {
+                Self { key: record.key(), body: record.body().map(Cow::Borrowed), users, own, reference: None }
             }
-        };
-        Self { key, body, headers }
+            Body::Reference => {
+                let key = record.key().filter(|key| key.len() <= SMALL_BYTES);
+                let body = Some(Cow::Owned(reference(record, &history.origin, kept)));
+                Self { key, body, users, own, reference: Some(history.origin.to_string()) }
+            }
+        }
     }
 
     /// Name and value of each header, in order.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> + '_ {
-        self.headers.iter().map(|(name, value)| (&**name, value.as_deref()))
+    pub(crate) fn headers(&self) -> impl Iterator<Item = Header<'_>> + '_ {
+        let own = self.own.iter().chain(self.reference.as_deref().map(|place| (REFERENCE, place)));
+        self.users.iter().copied().chain(own.map(|(name, value)| (name.as_bytes(), Some(value.as_bytes()))))
     }
 
-    /// Bytes of key, body and headers.
-    pub(crate) fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(header_bytes).sum();
-        self.key.map_or(0, <[u8]>::len) + self.body.as_ref().map_or(0, |body| body.len()) + headers
-    }
-
-    /// Bytes that it takes in the client library until it is acknowledged. For a small record its headers, each a piece
-    /// of memory of its own, are most of it.
-    pub(crate) fn cost(&self) -> usize {
-        self.size() + RECORD_COST + self.headers.len() * HEADER_COST
+    /// How many headers it has, and the bytes of key, body and headers.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let beside = self.key.map_or(0, <[u8]>::len) + self.body.as_ref().map_or(0, |body| body.len());
+        self.headers().fold((0, beside), |(headers, bytes), header| (headers + 1, bytes + header_bytes(header)))
     }
 }
 
-fn header_bytes((name, value): &Header<'_>) -> usize {
-    name.len() + value.as_ref().map_or(0, |value| value.len())
+/// Bytes that a letter of this size takes in the client library until it is acknowledged. For a small record its
+/// headers, each a piece of memory of its own, are most of it.
+pub(crate) fn cost((headers, bytes): (usize, usize)) -> usize {
+    bytes + RECORD_COST + headers * HEADER_COST
 }
 
-fn own_header<'a>(name: &'static str, value: String) -> Header<'a> {
-    (Cow::Borrowed(name.as_bytes()), Some(Cow::Owned(value.into_bytes())))
+fn header_bytes((name, value): Header<'_>) -> usize {
+    name.len() + value.map_or(0, <[u8]>::len)
 }
 
 /// The record is named where it stood first: where it was read may be a tier, which is trimmed behind the watermark.

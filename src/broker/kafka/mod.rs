@@ -47,6 +47,8 @@ mod embedded;
 mod ffi;
 mod fingerprint;
 mod inspector;
+#[cfg(test)]
+mod inspector_tests;
 mod intake;
 mod letter;
 mod marker;

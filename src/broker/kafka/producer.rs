@@ -12,7 +12,7 @@
 use super::{
     ffi::produce::{Outgoing, Report, Ticket},
     fingerprint::spread,
-    letter::{Kept, Letter},
+    letter::{Kept, Letter, cost},
     rights,
     wire::{Pending, Wire, producer_settings, retire},
 };
@@ -24,7 +24,7 @@ use crate::{
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode};
 use retrial_core::{
     event::{Acknowledged, Appended, Body, Forward, ForwardError, Target},
-    history::History,
+    history::{History, OwnHeaders},
     id::ForwardId,
     naming::{DelayError, GroupNames},
     time::Timestamp,
@@ -69,7 +69,10 @@ struct Waiting {
 pub(crate) struct KafkaSink {
     setup: SinkSetup,
     waker: Waker,
-    topics: HashMap<Target, Arc<str>>,
+    /// Of the few targets that there are.
+    topics: Vec<(Target, Arc<str>)>,
+    /// Where the headers of each forward are written.
+    headers: OwnHeaders,
     shared: Wire,
     /// Sends one record per batch; made when first needed.
     lone: Option<Wire>,
@@ -90,7 +93,8 @@ impl KafkaSink {
         Ok(Self {
             setup,
             waker,
-            topics: HashMap::new(),
+            topics: Vec::new(),
+            headers: OwnHeaders::default(),
             shared,
             lone: None,
             line: VecDeque::new(),
@@ -102,14 +106,14 @@ impl KafkaSink {
     }
 
     fn topic(&mut self, target: Target) -> Result<Arc<str>, DelayError> {
-        if let Some(name) = self.topics.get(&target) {
+        if let Some((_, name)) = self.topics.iter().find(|(known, _)| *known == target) {
             return Ok(Arc::clone(name));
         }
         let name: Arc<str> = match target {
             Target::Tier(delay) => self.setup.names.tier(delay)?.into(),
             Target::DeadLetters => self.setup.names.dead_letters().into(),
         };
-        self.topics.insert(target, Arc::clone(&name));
+        self.topics.push((target, Arc::clone(&name)));
         Ok(name)
     }
 
@@ -135,14 +139,22 @@ impl KafkaSink {
     }
 
     /// Hands one forward to librdkafka; gives it back when there is no room.
-    fn submit(&mut self, Waiting { forward, lone }: Waiting) -> Option<Waiting> {
+    fn submit(&mut self, waiting: Waiting) -> Option<Waiting> {
+        let mut headers = mem::take(&mut self.headers);
+        let left = self.submit_with(&mut headers, waiting);
+        self.headers = headers;
+        left
+    }
+
+    fn submit_with(&mut self, headers: &mut OwnHeaders, Waiting { forward, lone }: Waiting) -> Option<Waiting> {
         let topic = match self.topic(forward.target) {
             Ok(topic) => topic,
             Err(error) => return self.refuse(forward.id, error.to_string()),
         };
         let kept = if forward.body == Body::Reference { self.kept(&forward.history) } else { Kept::Unknown };
-        let letter = Letter::new(&forward.record, &forward.history, &self.setup.names, forward.body, kept);
-        let (bytes, cost) = (letter.size(), letter.cost());
+        let letter = Letter::new(&forward.record, &forward.history, headers, &self.setup.names, forward.body, kept);
+        let size = letter.size();
+        let (bytes, cost) = (size.1, cost(size));
         let token = self.next_token;
         let wire = match self.wire(lone) {
             Ok(wire) => wire,
@@ -197,8 +209,9 @@ impl KafkaSink {
         wire.producer.poll(&mut reports);
         // Asked for after the reports were taken: a report that a fatal error caused is behind that error.
         let fatal = wire.producer.fatal();
+        let now = clock::now();
         for report in reports.drain(..) {
-            self.settle(lone, report, fatal.is_some());
+            self.settle(now, lone, report, fatal.is_some());
         }
         self.reports = reports;
         if let Some(reason) = fatal {
@@ -206,7 +219,7 @@ impl KafkaSink {
         }
     }
 
-    fn settle(&mut self, lone: bool, Report { token, result }: Report, broken: bool) {
+    fn settle(&mut self, now: Timestamp, lone: bool, Report { token, result }: Report, broken: bool) {
         let broker_stamps = self.setup.broker_stamps;
         let Ok(wire) = self.wire(lone) else { return };
         let asked_for = token < wire.purged_below;
@@ -227,7 +240,7 @@ impl KafkaSink {
         let answer = match result {
             Ok(stamp) => Ok(Appended {
                 sent,
-                acknowledged: clock::now(),
+                acknowledged: now,
                 appended: if broker_stamps { append_time(stamp) } else { Some(sent) },
             }),
             Err(RDKafkaErrorCode::MessageSizeTooLarge) if !lone && bytes < BATCH_BYTES => {

@@ -2,6 +2,7 @@
 
 use super::ffi::produce::Producer;
 use crate::{broker::Waker, record::Record};
+use foldhash::fast::FixedState;
 use rdkafka::{ClientConfig, error::KafkaError};
 use retrial_core::{event::Forward, time::Timestamp};
 use std::{collections::HashMap, mem, sync::mpsc, thread};
@@ -64,7 +65,7 @@ pub(super) struct Wire {
     pub(super) producer: Producer,
     settings: ClientConfig,
     waker: Waker,
-    pub(super) pending: HashMap<u64, Pending>,
+    pub(super) pending: HashMap<u64, Pending, FixedState>,
     /// What all of them cost.
     cost: usize,
     /// How much of that it is given at a time; one larger record goes out when nothing else is under way.
@@ -77,7 +78,7 @@ impl Wire {
     /// A producer that is given at most `limit` bytes at a time.
     pub(super) fn new(settings: ClientConfig, limit: usize, waker: Waker) -> Result<Self, KafkaError> {
         let producer = Producer::new(&settings, waker.clone())?;
-        Ok(Self { producer, settings, waker, pending: HashMap::new(), cost: 0, limit, purged_below: 0 })
+        Ok(Self { producer, settings, waker, pending: HashMap::default(), cost: 0, limit, purged_below: 0 })
     }
 
     pub(super) fn has_room(&self, cost: usize) -> bool {

@@ -5,13 +5,13 @@ use crate::{
     admin::{apply_topics, plan_topics},
     cli::{
         connection::Connection,
+        consent::asked,
         end::{End, Ended, Trouble},
         screen::Screen,
         table::things,
     },
 };
 use clap::Args;
-use std::io::{self, BufRead, IsTerminal, Write};
 
 const EXAMPLES: &str = "\
 Nothing is deleted, no retention shrinks, and replicas and partitions stay as they are: what only that would mend is told
@@ -27,23 +27,28 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     service: Service,
     /// Do it without a question. Needed where there is no terminal.
-    #[arg(long, help_heading = "Safety")]
+    #[arg(long, help_heading = "Safety", conflicts_with = "dry_run")]
     yes: bool,
+    /// Only show what would be done, as `topics plan` does.
+    #[arg(long, help_heading = "Safety")]
+    dry_run: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
     let (kafka, names) = (connection.kafka()?, connection.names()?);
     let plan = plan_topics(&kafka, &names, &arguments.service.scope())?;
-    if !screen.is_json() {
+    let ends_here = plan.is_empty() || arguments.dry_run;
+    // For programs there is one document, at the end.
+    if ends_here || !screen.is_json() {
         shown::show(&plan, None, screen)?;
     }
     if plan.is_empty() {
-        if screen.is_json() {
-            shown::show(&plan, None, screen)?;
-        }
         return Ok(End::NothingMatched(shown::nothing(&plan)));
     }
-    if !arguments.yes && !asked(screen)? {
+    if arguments.dry_run {
+        return Ok(End::Done);
+    }
+    if !arguments.yes && !asked("\nMake and change these topics?", screen)? {
         return Err(Trouble::Refused("nothing was changed".to_owned()));
     }
     let applied = apply_topics(&kafka, &names, &plan)?;
@@ -68,18 +73,4 @@ pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Scree
     Ok(End::Partly(format!(
         "{done}; the rest was not:\n  {failed}\nMend that and run it again: it does only what is left."
     )))
-}
-
-/// Asks on a terminal; without one it is refused.
-fn asked(screen: &Screen) -> Result<bool, Trouble> {
-    if !io::stdin().is_terminal() || screen.is_json() {
-        let text = "without a terminal this needs --yes; retrial topics plan shows what would change".to_owned();
-        return Err(Trouble::Refused(text));
-    }
-    let mut err = io::stderr().lock();
-    write!(err, "\nMake and change these topics? Type yes: ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }

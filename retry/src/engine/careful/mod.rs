@@ -23,7 +23,7 @@ use crate::{
     suspects::{LASTING, Standing, Suspects},
     time::Timestamp,
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Careful mode of one process.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ impl<R: Payload> Engine<R> {
         }
         let Some(origin) = self.origin(work) else { return };
         let time = work.record.time();
-        let history = work.history.get_or_insert_with(|| Box::new(History::new(origin, time)));
+        let history = Arc::make_mut(work.history.get_or_insert_with(|| Arc::new(History::new(origin, time))));
         history.crashes = history.crashes.saturating_add(u32::try_from(crashes).unwrap_or(u32::MAX));
     }
 

@@ -7,6 +7,7 @@ use crate::{
     suspects::LASTING,
     time::Timestamp,
 };
+use std::sync::Arc;
 
 impl<R: Payload> Engine<R> {
     /// Announces the chosen one as soon as nothing else runs, or what runs would not end.
@@ -72,7 +73,7 @@ impl<R: Payload> Engine<R> {
                 self.call_off(ticket.slot, test.offset);
                 // It comes back as ready work, and its crashes are counted then.
                 let known = self.suspected(ticket).map_or(0, |(offset, suspects)| suspects.crashes(offset).len());
-                if let Some(history) = &mut work.history {
+                if let Some(history) = work.history.as_mut().map(Arc::make_mut) {
                     history.crashes = history.crashes.saturating_sub(u32::try_from(known).unwrap_or(u32::MAX));
                 }
             }

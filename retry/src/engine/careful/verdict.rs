@@ -30,7 +30,7 @@ impl<R: Payload> Engine<R> {
             let Some(origin) = self.origin(&work) else { continue };
             let history = work.history.as_deref().cloned();
             let history = history.unwrap_or_else(|| History::new(origin, work.record.time()));
-            let plan = planner::bury(history, Cause::Crashed, &reason, self.clock.broker_about(now));
+            let plan = planner::bury(history, Cause::Crashed, reason, self.clock.broker_about(now));
             self.carry_out(now, work, plan, out);
         }
     }

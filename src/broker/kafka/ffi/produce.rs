@@ -20,11 +20,10 @@ use rdkafka::{
 use rdkafka_sys as sys;
 use retrial_core::time::Timestamp;
 use std::{
-    collections::HashMap,
     ffi::{CString, c_char, c_void},
     ptr::{self, NonNull},
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What travels through librdkafka beside a record.
@@ -100,7 +99,8 @@ pub(in crate::broker::kafka) struct Outgoing<'a> {
 
 /// A producer whose delivery reports are taken by [`Producer::poll`].
 pub(in crate::broker::kafka) struct Producer {
-    topics: HashMap<Box<str>, NonNull<sys::rd_kafka_topic_t>>,
+    /// Few: a look through all is faster than a hash of the name.
+    topics: Vec<(Box<str>, NonNull<sys::rd_kafka_topic_t>)>,
     events: NonNull<sys::rd_kafka_queue_t>,
     // Boxed: librdkafka keeps its address for the callback.
     waker: Box<Waker>,
@@ -130,7 +130,7 @@ impl Producer {
         };
         // What came before the bell was hung is in the queue already, and only an empty queue rings.
         waker.wake();
-        Ok(Self { topics: HashMap::new(), events, waker, base })
+        Ok(Self { topics: Vec::new(), events, waker, base })
     }
 
     /// Queues a record without waiting.
@@ -185,8 +185,8 @@ impl Producer {
     /// The handle of a topic, with our partitioner. It must exist before librdkafka first hears the name, since a
     /// topic's settings are fixed then; nothing else of this client names a topic.
     fn topic(&mut self, name: &str) -> Result<NonNull<sys::rd_kafka_topic_t>, RDKafkaErrorCode> {
-        if let Some(&topic) = self.topics.get(name) {
-            return Ok(topic);
+        if let Some((_, topic)) = self.topics.iter().find(|(known, _)| **known == *name) {
+            return Ok(*topic);
         }
         let text = CString::new(name).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         let client = self.base.client().native_ptr();
@@ -197,7 +197,7 @@ impl Producer {
             sys::rd_kafka_topic_new(client, text.as_ptr(), settings)
         };
         let topic = NonNull::new(topic).ok_or(RDKafkaErrorCode::InvalidTopic)?;
-        self.topics.insert(name.into(), topic);
+        self.topics.push((name.into(), topic));
         Ok(topic)
     }
 
@@ -246,7 +246,14 @@ impl Producer {
 
     /// Sends what is queued, waits for all of it, and commits. After an error nobody knows whether it was committed.
     pub(in crate::broker::kafka) fn commit_transaction(&self, limit: Duration) -> Result<(), KafkaError> {
-        self.base.commit_transaction(limit)
+        let deadline = Instant::now() + limit;
+        // The bindings' own flush looks only every 100 ms (`BaseProducer::flush` of rdkafka 0.39).
+        while self.base.in_flight_count() > 0 && Instant::now() < deadline {
+            // Its error is "not yet"; it sends what lingers.
+            let _ = self.base.flush(Duration::ZERO);
+            self.base.poll(Duration::from_millis(1));
+        }
+        self.base.commit_transaction(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Breaks this producer as an unrecoverable error from a broker would.
@@ -270,7 +277,7 @@ impl Drop for Producer {
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(self.events.as_ptr(), None, ptr::null_mut());
             sys::rd_kafka_queue_destroy(self.events.as_ptr());
-            for topic in self.topics.values() {
+            for (_, topic) in &self.topics {
                 sys::rd_kafka_topic_destroy(topic.as_ptr());
             }
         }

@@ -85,7 +85,7 @@ fn forward(id: u64, target: Target, given: &Given) -> Forward<Record> {
         target,
         body: Body::Whole,
         record: record(offset, given),
-        history: Box::new(history(offset)),
+        history: Arc::new(history(offset)),
     }
 }
 

@@ -300,7 +300,7 @@ impl Naive {
         let tier = TIERS.get(history.attempts.saturating_sub(1) as usize).map(|&delay| Target::Tier(delay));
         history.cause = tier.is_none().then_some(Cause::Exhausted);
         let (target, id) = (tier.unwrap_or(Target::DeadLetters), ForwardId(self.id()));
-        let (record, history) = (record.clone(), Box::new(history));
+        let (record, history) = (record.clone(), Arc::new(history));
         let forward = Forward { id, slot, target, body: Body::Whole, record, history };
         let held = self.held.get_mut(&slot).expect("still held");
         held.forwarding = Some((id, forward));

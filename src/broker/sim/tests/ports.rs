@@ -115,7 +115,7 @@ fn a_silent_member_is_expelled_and_learns_it_late_while_its_writes_still_land() 
         }
     }
     assert_eq!(taken.map(|offer| offer.partition), Some(0), "its partition went to the other member");
-    let history = Box::new(History::new(Origin { topic: "orders".into(), partition: 0, offset: 0 }, SourceTime::None));
+    let history = Arc::new(History::new(Origin { topic: "orders".into(), partition: 0, offset: 0 }, SourceTime::None));
     let (id, target, body) = (ForwardId(1), Target::Tier(5 * SECOND), Body::Whole);
     zombie.sink.send(Forward { id, slot, target, body, record, history });
     assert_eq!(zombie.commit(slot, 1, ""), CommitResult::Expelled);
@@ -151,7 +151,7 @@ fn a_write_whose_acknowledgement_is_lost_lands_once_in_its_session_and_again_in_
         hand.source.start(slot, 0);
         let record = records(&hand.wait(SECOND)).remove(0);
         let history =
-            Box::new(History::new(Origin { topic: "orders".into(), partition: 0, offset: 0 }, SourceTime::None));
+            Arc::new(History::new(Origin { topic: "orders".into(), partition: 0, offset: 0 }, SourceTime::None));
         let (id, target, body) = (ForwardId(1), Target::Tier(5 * SECOND), Body::Whole);
         hand.sink.send(Forward { id, slot, target, body, record, history });
         hand.wait(Duration::from_millis(50));
@@ -176,7 +176,7 @@ fn what_is_queued_and_unsent_can_be_purged_and_what_is_too_large_is_refused() {
     let slot = hand.offered().slot;
     hand.source.start(slot, 0);
     let record = records(&hand.wait(SECOND)).remove(0);
-    let history = Box::new(History::new(Origin { topic: "orders".into(), partition: 0, offset: 0 }, SourceTime::None));
+    let history = Arc::new(History::new(Origin { topic: "orders".into(), partition: 0, offset: 0 }, SourceTime::None));
     let mut send = |id, target| {
         let (record, history) = (record.clone(), history.clone());
         hand.sink.send(Forward { id: ForwardId(id), slot, target, body: Body::Whole, record, history });

@@ -8,7 +8,7 @@ use retrial_core::{
     id::Origin,
     time::Timestamp,
 };
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 /// A partition of the world, by its place in [`PLACES`].
 pub(super) type Place = usize;
@@ -55,7 +55,7 @@ impl Payload for Rec {
 pub(super) enum Headers {
     None,
     Unreadable,
-    Known(Box<History>),
+    Known(Arc<History>),
 }
 
 /// A record in a log.

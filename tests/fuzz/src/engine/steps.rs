@@ -16,7 +16,7 @@ use retrial_core::{
     outcome::{Outcome, Reason},
     snapshot,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 impl World {
     pub(super) fn step(&mut self, step: &Step) {
@@ -75,7 +75,7 @@ impl World {
                 (history.attempts, history.step, history.hop) = (attempts.into(), attempts.into(), hop.into());
                 history.due = Some(self.now.after(Duration::from_secs(due_seconds.into())));
                 history.expires = expires.then_some(self.now.after(Duration::from_secs(30)));
-                Headers::Known(Box::new(history))
+                Headers::Known(Arc::new(history))
             }
             Past::Wild { counts, due, expires, unknown_topic } => {
                 [history.attempts, history.crashes, history.step, history.hop, history.redrives] = counts;
@@ -84,7 +84,7 @@ impl World {
                 if unknown_topic {
                     history.origin.topic = "letters".into();
                 }
-                Headers::Known(Box::new(history))
+                Headers::Known(Arc::new(history))
             }
         };
         self.logs[place].append(0, self.lineages, 0, headers, self.now);
