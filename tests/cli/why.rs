@@ -163,6 +163,23 @@ fn copies_and_letters_tell_of_records_whose_topic_is_gone() {
     assert!(due.contains("\nTIME  billing.dlq/0/0  2  dead, exhausted, timeout: bank 11 does not answer\n"), "{due}");
     assert!(due.contains("; redriven 1 time\n"), "{due}");
 
+    let control = [("cleanup.policy", "compact"), ("message.timestamp.type", "LogAppendTime")];
+    kafka.create_topic(&format!("{group}.control"), 1, &control);
+    let pick = ["--source", "orders/3/13", "--yes"];
+    run_for(kafka, &group, &[&["dlq", "discard", "--reason", "paid by hand"], &pick[..]].concat()).with_code(0);
+    assert_eq!(fate(kafka, &group, "orders/3/13"), "discarded");
+    let pick = ["--source", "orders/3/12", "--yes"];
+    run_for(kafka, &group, &[&["dlq", "redrive"], &pick[..]].concat()).with_code(0);
+    becomes(kafka, &group, "orders/3/12", "due");
+    // As the service does when it has finished what came back.
+    letters::delete_below(kafka, &back, 0, kafka.offsets(&back)[&0].1);
+    let done = run_for(kafka, &group, &["why", "orders/3/12"]).with_code(0).steady(&group);
+    assert!(
+        done.starts_with("orders/3/12: done: it was dead, an operator sent it back, and it is finished since\n"),
+        "{done}"
+    );
+    assert!(done.contains("timeout: bank 12 does not answer; redriven\n"), "{done}");
+
     let nobody = run_for(kafka, &group, &["why", &format!("{group}.dlq/0/3")]).with_code(3);
     assert!(nobody.err.contains("/0/3 has no story: what lies there has no headers of retrial"), "{}", nobody.err);
     let nothing = run_for(kafka, &group, &["why", &format!("{group}.dlq/0/99")]).with_code(3);

@@ -9,6 +9,7 @@ use crate::{
     broker::kafka::{Ends, Found, Next, Operator, Place, Range, Visitor},
 };
 use retrial_core::{
+    control::{Control, TopicId},
     event::LogRange,
     gate::open_at,
     history::{History, SourceTime},
@@ -59,10 +60,13 @@ pub(super) struct Evidence<'a> {
     matched: u64,
     copies: HashMap<Origin, Vec<Copy>>,
     complete: bool,
+    /// Which letters are settled. Read before the copies: what sent a letter back marked it in the same transaction.
+    control: Control,
+    letters_id: TopicId,
 }
 
 impl<'a> Evidence<'a> {
-    /// Reads commits, then the source topics, then the group's own.
+    /// Reads commits and control, then the source topics, then the group's own.
     pub(super) fn gather(
         operator: &Operator,
         names: &'a GroupNames,
@@ -79,6 +83,7 @@ impl<'a> Evidence<'a> {
         }
         places.extend(own.iter().cloned());
         let logs = operator.logs(&places)?;
+        let letters = names.dead_letters();
         let mut evidence = Self {
             names,
             views: positions(operator, names, &logs)?,
@@ -87,6 +92,8 @@ impl<'a> Evidence<'a> {
             matched: 0,
             copies: HashMap::new(),
             complete: true,
+            control: operator.control(names)?,
+            letters_id: operator.topic_ids(&[&letters])?.get(&letters).copied(),
         };
         match wanted {
             Wanted::Record(record) => evidence.look_at(operator, record)?,
@@ -247,7 +254,9 @@ impl<'a> Evidence<'a> {
         let view = self.views.get(&place).filter(|_| delay.is_some());
         let finished = view.is_some_and(|view| view.has_finished(offset, Some(seen.leader_epoch)));
         let (operation, replay, past) = Step::past_of(history);
+        let settled = self.control.settled.get(&place.0, self.letters_id, place.1, offset);
         Step {
+            settled: settled.filter(|_| delay.is_none()),
             stop: if delay.is_some() { Stop::Tier } else { Stop::DeadLetters },
             written,
             until: delay.and_then(|delay| gate(delay).max(due)),

@@ -19,6 +19,7 @@ use crate::broker::kafka::{Kafka, Operator};
 use evidence::{Evidence, Wanted};
 use look::origin_behind;
 use retrial_core::{
+    control::Settlement,
     history::{History, SourceTime},
     id::Origin,
     naming::GroupNames,
@@ -46,6 +47,8 @@ pub enum Fate {
     Due,
     /// It is a dead letter.
     Dead,
+    /// It was a dead letter, and an operator discarded it.
+    Discarded,
     /// It is in its source topic, and the group has no position in that partition.
     NeverSeen,
     /// The log does not reach so far yet.
@@ -124,6 +127,9 @@ pub struct Step {
     pub finished: bool,
     /// In a tier: whether the owner may have started it, and has not said goodbye since.
     pub started: bool,
+    /// Of a dead letter: how an operator settled it.
+    #[serde(with = "as_text::maybe")]
+    pub settled: Option<Settlement>,
     /// The operation that brought it back, if one did.
     pub operation: Option<String>,
     /// The replay that brought it back, if one did.

@@ -8,7 +8,7 @@
 //! | else | not written yet, gone, nothing there, or never seen |
 
 use super::{Fate, Standing, Step, Stop};
-use retrial_core::time::Timestamp;
+use retrial_core::{control::Settlement, time::Timestamp};
 
 /// The fate, and the step of the trail that decides it. The trail is in the order of writing.
 pub(super) fn fate(offset: i64, source: &Standing, trail: &[Step], now: Timestamp) -> (Fate, Option<usize>) {
@@ -31,7 +31,12 @@ fn unfinished(source: &Standing) -> Fate {
 
 fn of_step(step: &Step, now: Timestamp) -> Fate {
     match (step.stop, step.finished) {
-        (Stop::DeadLetters, _) => Fate::Dead,
+        (Stop::DeadLetters, _) => match step.settled {
+            // It was sent back in the same transaction, and tiers forget only what is finished.
+            Some(Settlement::Redriven) => Fate::Done,
+            Some(Settlement::Discarded) => Fate::Discarded,
+            _ => Fate::Dead,
+        },
         // What it had been forwarded to would be newer.
         (Stop::Tier, true) => Fate::Done,
         (Stop::Tier, false) if step.until.is_some_and(|until| until > now) => Fate::Waiting,
@@ -82,9 +87,21 @@ mod tests {
         let past = Past::from(History::new("orders/3/50".parse().unwrap(), SourceTime::None));
         let (topic, partition, offset) = ("billing.own".to_owned(), 0, 7);
         let (written, until) = (Some(NOW), (stop == Stop::Tier).then_some(NOW));
-        let (finished, started, operation, replay) = (false, false, None, None);
-        let mut step =
-            Step { topic, partition, offset, stop, written, until, finished, started, operation, replay, past };
+        let (finished, started, operation, replay, settled) = (false, false, None, None, None);
+        let mut step = Step {
+            topic,
+            partition,
+            offset,
+            stop,
+            written,
+            until,
+            finished,
+            started,
+            settled,
+            operation,
+            replay,
+            past,
+        };
         change(&mut step);
         step
     }
@@ -140,7 +157,14 @@ mod tests {
         // What its owner has started before, and hops once more now.
         let again = step(Stop::Tier, |it| (it.started, it.until) = (true, Some(later)));
         let letter = step(Stop::DeadLetters, |_| {});
-        let table: [(Fate, Vec<&Step>); 10] = [
+        let redriven = step(Stop::DeadLetters, |it| it.settled = Some(Settlement::Redriven));
+        let discarded = step(Stop::DeadLetters, |it| it.settled = Some(Settlement::Discarded));
+        let table: [(Fate, Vec<&Step>); 15] = [
+            (Fate::Done, vec![&redriven]),
+            (Fate::Waiting, vec![&redriven, &waiting]),
+            (Fate::Dead, vec![&redriven, &letter]),
+            (Fate::Discarded, vec![&discarded]),
+            (Fate::Discarded, vec![&redriven, &discarded]),
             (Fate::Waiting, vec![&waiting]),
             (Fate::Waiting, vec![&again]),
             (Fate::Due, vec![&due]),

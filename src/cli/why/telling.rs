@@ -56,6 +56,7 @@ const fn word(fate: Fate) -> &'static str {
         Fate::Waiting => "waiting",
         Fate::Due => "due",
         Fate::Dead => "dead",
+        Fate::Discarded => "discarded",
         Fate::NeverSeen => "never seen",
         Fate::NotWritten => "not written",
         Fate::NoRecord => "no record",
@@ -106,6 +107,9 @@ fn sentence(story: &Story, now: Timestamp, screen: &Screen) -> String {
     let until = step.and_then(|step| step.until);
     let again = if story.trail.is_empty() { "" } else { " again, whatever is told below" };
     match story.fate {
+        Fate::Done if step.is_some_and(|step| step.settled.is_some()) => {
+            "done: it was dead, an operator sent it back, and it is finished since".to_owned()
+        }
         Fate::Done if step.is_some() => format!("done: finished in {topic}, and nothing of it was written since"),
         Fate::Done => "done: handled, or discarded by its handler".to_owned(),
         Fate::Unfinished => format!("unfinished: it was not started by the last commit, and runs{again}"),
@@ -124,6 +128,7 @@ fn sentence(story: &Story, now: Timestamp, screen: &Screen) -> String {
             format!("due since {} in {topic}{late}: it was not started by the last commit", screen.times().maybe(until))
         }
         Fate::Dead => dead(step, screen),
+        Fate::Discarded => "discarded: it was dead, and an operator settled it without work".to_owned(),
         Fate::NeverSeen => format!("never seen: the group has no position in {place}"),
         Fate::NotWritten if source.log_end.is_none() => format!("never written: there is no {place}"),
         Fate::NotWritten => format!("never written: {place} ends before offset {log_end}"),
@@ -188,6 +193,9 @@ fn in_own_topic(step: &Step, screen: &Screen) -> String {
         (Stop::Tier, false) => format!("until {}", screen.times().maybe(step.until)),
     };
     what.push_str(&failure(step));
+    if let Some(settled) = step.settled {
+        what.push_str(&format!("; {settled}"));
+    }
     if step.past.redrives > 0 {
         what.push_str(&format!("; redriven {}", things(step.past.redrives.into(), "time", "times")));
     }
