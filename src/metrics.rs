@@ -96,7 +96,7 @@ pub(crate) fn lost_partitions(topic: &str) -> Counter {
     counter!("retrial_lost_partitions_total", "topic" => topic.to_owned())
 }
 
-/// When the oldest dead letter will be deleted by its topic's retention, in seconds since 1970 (RULES 5).
+/// When the oldest open dead letter will be deleted by its topic's retention, in seconds since 1970 (RULES 5).
 pub(crate) fn dead_letters_vanish(at: retrial_core::time::Timestamp) {
     gauge!("retrial_dead_letters_vanish_timestamp_seconds").set(at.as_millis() as f64 / 1000.0);
 }

@@ -39,6 +39,17 @@ pub enum AdminError {
         /// What was connected to.
         address: String,
     },
+    /// Nothing of the group's is known of a place.
+    #[error("{place} has no story: {why}")]
+    NoStory {
+        /// The place.
+        place: String,
+        /// What was found in its stead.
+        why: String,
+    },
+    /// Whoever waited wanted no more, before enough was read to tell anything.
+    #[error("stopped before all was read that has to be; nothing was changed: run it again")]
+    Stopped,
     /// The group has members, which would overwrite what an operator sets.
     #[error("group {group} has {} running: {}; stop its service first", counted(.members.len()), .members.join(", "))]
     Alive {
@@ -110,6 +121,48 @@ pub enum AdminError {
         /// What is wrong with it.
         why: String,
     },
+    /// A replay would take what the group has not finished, which would run twice (RULES 21).
+    #[error(
+        "the group has not finished all that is meant: {}; what is at or above a watermark is still to be handled, and a \
+         replay of it would run it twice: end below it, or say --past-watermark",
+        below(.watermarks)
+    )]
+    PastWatermark {
+        /// The partitions, each with its watermark.
+        watermarks: Vec<((String, i32), i64)>,
+    },
+    /// The group has no position in a topic.
+    #[error("group {group} has no position in {topic}: a replay is of what it has read; check both names")]
+    NotRead {
+        /// The group.
+        group: String,
+        /// The topic.
+        topic: String,
+    },
+    /// A topic of the group's own is no source of work.
+    #[error(
+        "{topic} is one of the group's own topics: a replay is of source topics, dead letters go back by dlq redrive"
+    )]
+    OwnTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// An operation cannot be called so.
+    #[error("{id:?} {why}")]
+    WrongId {
+        /// What it was to be called.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An operation of this id is known, and is not the one that was meant.
+    #[error("{id} {why}; choose another id, or, to go on with that one: retrial operations resume {id}")]
+    IdTaken {
+        /// The id.
+        id: String,
+        /// What it is.
+        why: String,
+    },
     /// A topic was deleted and made anew since an operation was planned.
     #[error("{topic} was deleted and made anew since {operation} was planned: it is not the topic that was meant")]
     MadeAnew {
@@ -126,6 +179,13 @@ pub enum AdminError {
         /// Why.
         why: String,
     },
+}
+
+fn below(watermarks: &[((String, i32), i64)]) -> String {
+    let one = |((topic, partition), watermark): &((String, i32), i64)| {
+        format!("{topic}/{partition} has watermark {watermark}")
+    };
+    watermarks.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn silence(occupied: &Occupied) -> String {

@@ -182,7 +182,7 @@ impl Filter {
 }
 
 impl HeaderIs {
-    fn is(&self, (name, value): HeaderOf<'_>) -> bool {
+    pub(super) fn is(&self, (name, value): HeaderOf<'_>) -> bool {
         name == self.name.as_bytes() && self.value.as_ref().is_none_or(|wanted| value == Some(wanted.as_bytes()))
     }
 }

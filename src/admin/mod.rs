@@ -24,13 +24,15 @@ mod filter;
 mod fingerprint;
 mod letters;
 mod offsets;
-#[cfg(feature = "json")]
 mod operation;
 mod progress;
+#[cfg(feature = "json")]
+mod replay;
 mod sift;
 mod status;
 mod tail;
 mod topics;
+mod why;
 
 pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
@@ -41,13 +43,14 @@ pub use letters::{
     DeadLetter, Group, Listing, MAX_GROUPS, Past, Sample, Visited, find_letters, list_letters, visit_letters,
 };
 pub use offsets::{Change, Plan, Position, Scope, Target, Waiting, apply, plan, positions};
-#[cfg(feature = "json")]
 pub use operation::{
     audit::{Operations, operations, resume, stop},
     letters::{LettersPlan, LettersRequest, carry_out_letters, plan_letters},
     run::By,
 };
 pub use progress::Progress;
+#[cfg(feature = "json")]
+pub use replay::{Begun, FieldIs, ReplayPart, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
 pub use tail::{Beginning, SeenRecord, tail};
@@ -55,3 +58,4 @@ pub use topics::{
     LadderFrom, LeftAlone, OwnRole, SettingChange, SourceSeen, TopicPlan, TopicShape, TopicsApplied, TopicsPlan,
     TopicsScope, apply_topics, plan_topics,
 };
+pub use why::{Fate, KeySearch, Standing, Step, Stop, Stories, Story, Suspect, why, why_key};

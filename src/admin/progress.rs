@@ -6,6 +6,9 @@ use std::ops::ControlFlow;
 pub trait Progress {
     /// So much is done of so much; the second number may grow. To break ends the work where its state is consistent.
     fn advanced(&mut self, done: u64, of: u64) -> ControlFlow<()>;
+
+    /// It goes on later, for this reason; told again and again while it waits.
+    fn waits(&mut self, _why: &str) {}
 }
 
 /// Nobody waits.

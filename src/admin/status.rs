@@ -6,7 +6,7 @@ use retrial_core::{
     control::{Settled, TopicId},
     event::{Committed, LogRange},
     naming::{GroupNames, OwnTopic},
-    snapshot::{self, Departure, Snapshot, SnapshotError, Subject},
+    snapshot::{self, Departure, FinishedRun, Snapshot, SnapshotError, Subject},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -158,20 +158,20 @@ pub fn status(kafka: &Kafka, names: &GroupNames) -> Result<Status, AdminError> {
     })
 }
 
-fn own_topics<'a>(operator: &'a Operator, names: &'a GroupNames) -> impl Iterator<Item = &'a str> {
+pub(super) fn own_topics<'a>(operator: &'a Operator, names: &'a GroupNames) -> impl Iterator<Item = &'a str> {
     let own = |topic: &&String| matches!(names.parse(topic), Some(OwnTopic::Tier(_) | OwnTopic::DeadLetters));
     operator.topics().keys().filter(own).map(String::as_str)
 }
 
 /// One partition's commit beside its log.
-struct View {
-    place: Place,
+pub(super) struct View {
+    pub(super) place: Place,
     log: LogRange,
-    watermark: i64,
-    map: Result<Option<Snapshot>, SnapshotError>,
+    pub(super) watermark: i64,
+    pub(super) map: Result<Option<Snapshot>, SnapshotError>,
 }
 
-fn views(
+pub(super) fn views(
     operator: &Operator,
     names: &GroupNames,
     committed: &BTreeMap<Place, Committed>,
@@ -190,6 +190,21 @@ fn views(
 }
 
 impl View {
+    /// Whether an offset is finished: of a record that is there, under its leader epoch (RULES 2).
+    pub(super) fn has_finished(&self, offset: i64, leader_epoch: Option<i32>) -> bool {
+        let map = self.map.as_ref().ok().and_then(Option::as_ref);
+        let covers = |run: &FinishedRun| {
+            (run.from..run.to).contains(&offset) && leader_epoch.is_none_or(|epoch| epoch == run.leader_epoch)
+        };
+        offset < self.watermark || map.is_some_and(|map| map.finished.iter().any(covers))
+    }
+
+    /// Whether an owner that has said no goodbye may have started an offset by its last commit.
+    pub(super) fn may_have_started(&self, offset: i64) -> bool {
+        let map = self.map.as_ref().ok().and_then(Option::as_ref);
+        map.is_some_and(|map| map.departure == Departure::StillHere && offset < map.started_below)
+    }
+
     /// Finished offsets above the watermark and below `end`.
     fn finished_below(&self, end: i64) -> u64 {
         let runs = self.map.as_ref().ok().and_then(Option::as_ref).map_or(&[][..], |map| &map.finished);

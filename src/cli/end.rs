@@ -46,16 +46,22 @@ impl Trouble {
 impl From<AdminError> for Trouble {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Name(_) | AdminError::Property(_) | AdminError::NoSource { .. } | AdminError::Ladder(_) => {
-                Self::Usage(error.to_string())
-            }
+            AdminError::Name(_)
+            | AdminError::Property(_)
+            | AdminError::NoSource { .. }
+            | AdminError::Ladder(_)
+            | AdminError::OwnTopic { .. }
+            | AdminError::WrongId { .. } => Self::Usage(error.to_string()),
             AdminError::Alive { .. }
             | AdminError::Moved { .. }
             | AdminError::TopicsMoved { .. }
             | AdminError::Occupied { .. }
             | AdminError::TakenOver { .. }
             | AdminError::Unreadable { .. }
-            | AdminError::MadeAnew { .. } => Self::Refused(error.to_string()),
+            | AdminError::MadeAnew { .. }
+            | AdminError::PastWatermark { .. }
+            | AdminError::NotRead { .. }
+            | AdminError::IdTaken { .. } => Self::Refused(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

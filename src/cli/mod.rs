@@ -26,6 +26,7 @@ mod offsets;
 mod operations;
 mod payload;
 mod progress;
+mod replay;
 mod screen;
 mod settings;
 mod status;
@@ -33,6 +34,7 @@ mod table;
 mod tail;
 mod times;
 mod topics;
+mod why;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use connection::Connection;
@@ -65,6 +67,8 @@ RETRIAL_TOPIC_PREFIX, RETRIAL_OUTPUT; client properties as RETRIAL_PROPERTY_SASL
 enum Command {
     /// How far the group is: watermarks, in flight, lag, tiers, dead letters, members.
     Status(status::Arguments),
+    /// One record's story: done, running, waiting, dead for what reason, gone; or those of a key.
+    Why(why::Arguments),
     /// The group's own topics: what is missing or wrong, and its mending.
     #[command(subcommand)]
     Topics(topics::Command),
@@ -79,6 +83,8 @@ enum Command {
     /// What operators did to dead letters and past records: list, show, stop, resume.
     #[command(subcommand)]
     Operations(operations::Command),
+    /// Past records of a source topic go to work again, for this group only.
+    Replay(replay::Arguments),
     /// Write records to a source topic: from arguments, a file of JSON lines, standard input.
     Enqueue(enqueue::Arguments),
     /// Follow a topic, a tier, or the dead letters, with decoded values.
@@ -108,11 +114,13 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
     let connection = &arguments.connection;
     match &arguments.command {
         Command::Status(arguments) => status::run(arguments, connection, screen),
+        Command::Why(arguments) => why::run(arguments, connection, screen),
         Command::Topics(command) => topics::run(command, connection, screen),
         Command::Doctor(arguments) => doctor::run(arguments, connection, screen),
         Command::Dlq(command) => dlq::run(command, connection, screen),
         Command::Offsets(command) => offsets::run(command, connection, screen),
         Command::Operations(command) => operations::run(command, connection, screen),
+        Command::Replay(arguments) => replay::run(arguments, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
         Command::Tail(arguments) => tail::run(arguments, connection, screen),
         Command::Completions(arguments) => generate::completions(arguments),

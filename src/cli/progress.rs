@@ -4,7 +4,7 @@ use super::interrupt::Interrupt;
 use crate::admin::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     ops::ControlFlow,
 };
 
@@ -13,6 +13,7 @@ use std::{
 pub(super) struct Bar {
     bar: ProgressBar,
     interrupt: Interrupt,
+    has_told: bool,
 }
 
 impl Bar {
@@ -26,7 +27,7 @@ impl Bar {
         let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} {msg}, {per_sec}, {eta} to go");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(what);
-        Self { bar, interrupt }
+        Self { bar, interrupt, has_told: false }
     }
 }
 
@@ -35,6 +36,16 @@ impl Progress for Bar {
         self.bar.set_length(of);
         self.bar.set_position(done);
         if self.interrupt.is_noted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn waits(&mut self, why: &str) {
+        if self.bar.is_hidden() && !self.has_told {
+            // With nobody at the other end of standard error it waits all the same.
+            let _ = writeln!(io::stderr(), "retrial: {why}");
+        } else {
+            self.bar.set_message(why.to_owned());
+        }
+        self.has_told = true;
     }
 }
 

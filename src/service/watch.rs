@@ -7,12 +7,12 @@
 use crate::{
     broker::{
         Waker,
-        kafka::{self, Cluster, Kafka, TopicsError},
+        kafka::{self, Cluster, ControlReader, Kafka, TopicsError},
     },
     clock,
     metrics::dead_letters_vanish,
 };
-use retrial_core::naming::GroupNames;
+use retrial_core::{control::Control, naming::GroupNames};
 use std::{
     io,
     sync::{Arc, mpsc},
@@ -99,18 +99,22 @@ impl Watched {
         None
     }
 
-    /// Tells when the oldest dead letter will be gone, and says so aloud in its last week.
+    /// Tells when the oldest open dead letter will be gone, and says so aloud in its last week.
     fn tell_oldest_letter(&self) {
         let (topic, now) = (self.names.dead_letters(), clock::now());
+        let id = self.cluster.topic_ids(&[&topic]).ok().and_then(|ids| ids.get(&topic).copied());
+        let mut control = Control::default();
+        // Where it cannot be read, all letters are taken for open.
+        let _ = ControlReader::open(&self.kafka, &self.names).and_then(|reader| reader.read_to_end(&mut control));
+        let first_open = |partition, start, end| control.settled.first_open(&topic, id, partition, start, end);
+        let reading = self.kafka.reading(self.names.group());
         // Brokers that do not answer are told by the clients themselves.
-        let Ok(Some(at)) =
-            kafka::vanishes(&self.cluster, &self.kafka.reading(self.names.group()), &topic, now, LETTERS_LIMIT)
-        else {
+        let Ok(Some(at)) = kafka::vanishes(&self.cluster, &reading, &topic, first_open, LETTERS_LIMIT) else {
             return;
         };
         dead_letters_vanish(at);
         if at < now.after(SOON) {
-            tracing::warn!(group = self.names.group(), topic, "the oldest dead letter is deleted at {at}");
+            tracing::warn!(group = self.names.group(), topic, "the oldest open dead letter is deleted at {at}");
         }
     }
 }

@@ -16,9 +16,16 @@ mod operators;
 #[cfg(unix)]
 mod redrive;
 #[cfg(unix)]
+mod replay;
+#[cfg(unix)]
 mod service;
+mod serving;
+#[cfg(unix)]
+mod session;
 #[cfg(unix)]
 mod settled;
+#[cfg(unix)]
+mod shop;
 #[cfg(unix)]
 mod speed;
 mod status;
@@ -27,3 +34,4 @@ mod tail;
 mod terminal;
 mod topics;
 mod usage;
+mod why;

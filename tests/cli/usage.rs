@@ -115,6 +115,8 @@ fn the_help_of_each_command_has_an_example() {
         &["topics", "plan"],
         &["topics", "apply"],
         &["doctor"],
+        &["why"],
+        &["replay"],
         &["dlq", "list"],
         &["dlq", "show"],
         &["dlq", "export"],

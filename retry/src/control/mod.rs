@@ -119,11 +119,12 @@ impl Control {
             return;
         };
         match taken {
-            Ok(()) => drop(self.unread.remove(key)),
-            Err(error) => {
+            // Nothing is left to be read of what was taken back, whatever its key.
+            Err(error) if value.is_some() => {
                 let shown: String = key.escape_ascii().to_string().chars().take(300).collect();
                 self.unread.insert(key.to_vec(), format!("control record {shown} is skipped: {error}"));
             }
+            _ => drop(self.unread.remove(key)),
         }
     }
 

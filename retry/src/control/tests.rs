@@ -97,7 +97,9 @@ fn rule_29_what_is_newer_or_damaged_is_told_and_other_rooms_are_left_alone() {
         control.take_in(key.as_bytes(), Some(value), at(0));
         let warnings: Vec<&str> = control.warnings().collect();
         assert!(warnings.len() == 1 && warnings[0].starts_with("control record "), "{key}: {warnings:?}");
-        assert_eq!(Control { unread: BTreeMap::new(), ..control }, Control::default());
+        assert_eq!(Control { unread: BTreeMap::new(), ..control.clone() }, Control::default());
+        control.take_in(key.as_bytes(), None, at(0));
+        assert_eq!(control, Control::default(), "{key} was taken back");
     }
     let mut control = Control::default();
     for key in ["partition/orders/3", "clock", "whatever", ""] {
@@ -163,6 +165,54 @@ fn rule_18_a_fresh_claim_of_another_is_refused_with_its_name_and_a_silent_one_yi
         assert_eq!(answer.is_ok(), yields, "{session} {now} {take_over}");
         assert!(answer.is_ok() || answer.is_err_and(|other| other.claim == claim));
     }
+}
+
+#[test]
+fn versions_are_told_apart_from_damage() {
+    let told = |value: &[u8]| (Claim::decode(value).err(), StopRequest::decode(value).err());
+    let too_new = Some(ControlError::TooNew(2));
+    assert_eq!(told(b"2\nwho alice"), (too_new, too_new));
+    for value in [&b"01\nwho alice"[..], b"0\nwho alice", b"-1", b"x", b""] {
+        assert_eq!(told(value), (Some(ControlError::Damaged), Some(ControlError::Damaged)), "{value:?}");
+    }
+    let page = |version: u8| {
+        let mut value = Page::new(None).encode();
+        value[0] = version;
+        Page::decode(&value)
+    };
+    assert_eq!(page(0), Err(ControlError::Damaged));
+    assert_eq!(page(1), Ok(Page::new(None)));
+    assert_eq!(page(2), Err(ControlError::TooNew(2)));
+}
+
+#[test]
+fn settled_letters_of_many_pages_are_counted() {
+    let mut settled = Settled::default();
+    let last = i64::MAX / PAGE - 1;
+    for page in [0, 1, 2, 70_000, last] {
+        settled.settle("billing.dlq", None, 0, page * PAGE + 10, Settlement::Redriven);
+    }
+    let count = |from, to| settled.count("billing.dlq", Some(ID), 0, from, to);
+    assert_eq!((count(0, 3 * PAGE), count(0, i64::MAX), count(PAGE, 2 * PAGE), count(11, PAGE)), (3, 5, 1, 0));
+    let (key, value) = settled.record("billing.dlq", 0, last).unwrap();
+    assert_eq!(Settled::default().take_in(key.strip_prefix(SETTLED).unwrap(), Some(&value)), Ok(()));
+    // Its offsets would pass the highest number.
+    let beyond = format!("billing.dlq/0/{}", last + 1);
+    assert_eq!(Settled::default().take_in(&beyond, Some(&value)), Err(ControlError::Damaged));
+}
+
+#[test]
+fn what_is_listed_of_operations() {
+    let mut control = Control::default();
+    for (id, began) in [("replay-b", 1), ("redrive-a", 3), ("replay-c", 1), ("discard-d", 2)] {
+        control.operations.insert(id.into(), Operation { id: id.into(), began: at(began), ..operation() });
+    }
+    let ids: Vec<&str> = control.newest_first().iter().map(|operation| operation.id.as_str()).collect();
+    assert_eq!(ids, ["redrive-a", "discard-d", "replay-c", "replay-b"]);
+    let span = |from, next, end| Span { from, next, end, ..operation().spans[0].clone() };
+    let spans = vec![span(10, 15, 40), span(0, 7, 9)];
+    assert_eq!(Operation { spans, ..operation() }.offsets(), (12, 39));
+    assert_eq!([Settlement::Redriven, Settlement::Discarded].map(|how| how.to_string()), ["redriven", "discarded"]);
 }
 
 fn words() -> impl Strategy<Value = String> {

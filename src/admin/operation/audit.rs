@@ -6,7 +6,7 @@ use super::{
     session::{Interrupted, Session},
 };
 use crate::{
-    admin::{AdminError, Progress},
+    admin::{AdminError, Progress, replay::resume_replay},
     broker::kafka::{Kafka, Operator, request},
     clock,
 };
@@ -72,6 +72,7 @@ pub fn resume(
     let by = By { take_over: by.take_over || is_its_own, ..by.clone() };
     match operation.kind {
         Kind::Redrive | Kind::Discard => letters::resume_letters(kafka, names, &operator, operation, &by, progress),
+        Kind::Replay => resume_replay(kafka, names, &operator, operation, &by, progress),
         kind => {
             let why = format!("is a {kind}, which this version cannot resume");
             Err(AdminError::NoOperation { id: id.to_owned(), why })

@@ -230,8 +230,9 @@ impl<'c> Carrier<'c> {
 
     /// Between two transactions: none is open.
     fn wait(&mut self, until: Instant) -> Result<(), Interrupted> {
-        while self.stopped.is_none() && Instant::now() < until {
-            thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
+        while self.stopped.is_none() && (Instant::now() < until || self.must_wait()?) {
+            let left = until.saturating_duration_since(Instant::now());
+            thread::sleep(if left.is_zero() { GLANCE } else { GLANCE.min(left) });
             self.glance();
             if self.committed.elapsed() >= HEARTBEAT {
                 self.session.note_operation(self.operation, Some(self.claim))?;
@@ -240,6 +241,14 @@ impl<'c> Carrier<'c> {
             }
         }
         Ok(())
+    }
+
+    fn must_wait(&mut self) -> Result<bool, Interrupted> {
+        let why = self.work.waits_for()?;
+        if let Some(why) = &why {
+            self.progress.waits(why);
+        }
+        Ok(why.is_some())
     }
 
     /// Asks whether to go on.

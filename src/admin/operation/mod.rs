@@ -49,6 +49,11 @@ pub(super) trait Work {
     /// Sees a dead letter that is settled.
     fn remember(&mut self, _found: &Found<'_>) {}
 
+    /// Why no more may be sent for now, asked between batches.
+    fn waits_for(&mut self) -> Result<Option<String>, super::AdminError> {
+        Ok(None)
+    }
+
     /// Decides about a record. `settled`: how it was settled, for dead letters.
     fn judge(&mut self, found: &Found<'_>, settled: Option<Settlement>) -> Result<Verdict, super::AdminError>;
 

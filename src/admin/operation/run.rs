@@ -209,10 +209,19 @@ impl<'r> Run<'r> {
         if operation.state == State::Done {
             return Ok(operation);
         }
+        if (operation.kind, &operation.request) != (self.new.kind, &self.new.request) {
+            // Somebody gave the same name to something else, since this was planned.
+            let why = format!("is another {}, begun meanwhile by {}", operation.kind, operation.who);
+            return Err(AdminError::IdTaken { id: operation.id, why }.into());
+        }
         self.is_what_was_meant(&operation)?;
         (operation.state, operation.note, operation.changed) = (State::Running, None, clock::now());
         self.forget(session, &operation)?;
-        session.note(&stop_key(&operation.id), None)?;
+        match self.has_claimed {
+            // Asked for while this session was opened in the place of one that broke.
+            true => session.hear_what_was_asked(),
+            false => session.note(&stop_key(&operation.id), None)?,
+        }
         session.note_operation(&operation, Some(&self.claim))?;
         session.commit()?;
         self.has_claimed = true;

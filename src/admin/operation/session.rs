@@ -100,6 +100,11 @@ impl Session {
         self.transactor.commit().map(drop)
     }
 
+    /// Requests to stop that were there when it was opened count as well.
+    pub(super) fn hear_what_was_asked(&mut self) {
+        self.heard.stops.clone_from(&self.control.stops);
+    }
+
     /// Who asked meanwhile for the end of this operation.
     pub(super) fn stop_requested(&mut self, operation: &str) -> Option<String> {
         self.reader.read_requests(&mut self.heard);

@@ -140,16 +140,27 @@ impl Operator {
     }
 
     fn offsets(&self, places: &[Place], which: i64) -> Result<BTreeMap<Place, i64>, OperatorError> {
-        let mut list = OffsetList::new(places.len());
-        for (topic, partition) in places {
-            list.add(topic, *partition, which);
-        }
-        if !places.is_empty() {
-            let why = |refusal: ffi::Refusal| OperatorError::Refused {
-                what: format!("the offsets of {} cannot be looked up", topics_of(places)),
-                why: refusal.to_string(),
-            };
-            ffi::log_offsets(&self.client, &mut list, REACH).map_err(why)?;
+        let asked = || {
+            let mut list = OffsetList::new(places.len());
+            for (topic, partition) in places {
+                list.add(topic, *partition, which);
+            }
+            list
+        };
+        let (mut list, deadline) = (asked(), Instant::now() + REACH);
+        while !places.is_empty() {
+            match ffi::log_offsets(&self.client, &mut list, REACH) {
+                Ok(()) => break,
+                // Of a topic that was just made, or whose leader just changed; one such partition refuses them all.
+                Err(refusal) if refusal.code.known().is_some_and(is_unsettled) && Instant::now() < deadline => {
+                    thread::sleep(LOOK_AGAIN);
+                    list = asked();
+                }
+                Err(refusal) => {
+                    let what = format!("the offsets of {} cannot be looked up", topics_of(places));
+                    return Err(OperatorError::Refused { what, why: refusal.to_string() });
+                }
+            }
         }
         let offset =
             |listed: ffi::Listed<'_>| Some(((listed.topic().to_owned(), listed.partition()), listed.offset()?));
@@ -232,6 +243,19 @@ pub(super) fn until_coordinated<T>(mut ask: impl FnMut(Duration) -> Result<T, Fa
         }
         thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Whether nobody knows yet who leads a partition.
+fn is_unsettled(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownLeaderEpoch
+            | Code::FencedLeaderEpoch
+    )
 }
 
 /// The topics of some partitions, each once, for messages.

@@ -181,8 +181,8 @@ pub(crate) fn backlog(
     Ok(Backlog { older, oldest })
 }
 
-/// When the oldest record of a topic will be deleted by its retention: `None` if it holds nothing, or keeps for ever, or
-/// its settings cannot be read.
+/// When the oldest record of a topic that is open will be deleted by its retention: `None` if there is none, or it keeps for
+/// ever, or its settings cannot be read. `first_open` says where that is in a partition whose log has this range.
 ///
 /// # Errors
 /// A leader did not answer within `limit`.
@@ -190,18 +190,29 @@ pub(crate) fn vanishes(
     cluster: &Cluster,
     settings: &ClientConfig,
     topic: &str,
-    now: Timestamp,
+    first_open: impl Fn(i32, i64, i64) -> i64,
     limit: Duration,
 ) -> Result<Option<Timestamp>, Unreachable> {
     let described = cluster.settings(&[topic])?;
     let retention = described.get(topic).and_then(|found| found.get("retention.ms")?.parse::<i64>().ok());
     let Some(retention) = retention.filter(|&millis| millis >= 0) else { return Ok(None) };
     let partitions = cluster.survey()?.topics.get(topic).map_or(0, |observed| observed.partitions);
-    let mut oldest = None;
+    let mut oldest: Option<Timestamp> = None;
     for partition in 0..partitions {
-        // Every record is older than a moment that has not come.
-        let found = backlog(settings, topic, partition, now.shifted(i64::from(u32::MAX)), limit)?;
-        oldest = [oldest, found.oldest].into_iter().flatten().min();
+        let deadline = Instant::now() + limit;
+        let reader = reader(settings, limit)?;
+        let told = |error: KafkaError| unreachable(settings, limit, format!("{topic}/{partition}: {error}"));
+        let (start, end) = answered(deadline, |left| reader.fetch_watermarks(topic, partition, left)).map_err(told)?;
+        let from = first_open(partition, start, end);
+        if from >= end {
+            continue;
+        }
+        let first = |message: &rdkafka::message::BorrowedMessage<'_>| {
+            let time = message.timestamp().to_millis().map(Timestamp::from_millis);
+            oldest = [oldest, time].into_iter().flatten().min();
+            false
+        };
+        read(&reader, topic, Offset::Offset(from), partition, deadline, first).map_err(told)?;
     }
     Ok(oldest.map(|oldest| oldest.shifted(retention)))
 }

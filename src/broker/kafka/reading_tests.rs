@@ -127,7 +127,11 @@ fn the_oldest_record_tells_when_it_will_vanish() {
     let settings = settings(&kafka.bootstrap());
     let cluster = Cluster::Real(Connection::new(&settings).unwrap());
     let now = crate::clock::now();
-    let asked = || vanishes(&cluster, &settings, &topic, now, LIMIT).unwrap();
+    let after = |first: [i64; 2]| {
+        let open = |partition: i32, start: i64, _: i64| start.max(first[partition as usize]);
+        vanishes(&cluster, &settings, &topic, open, LIMIT).unwrap()
+    };
+    let asked = || after([0, 0]);
     assert_eq!(asked(), None);
     let at = |partition, millis| TestRecord::new("x").to_partition(partition).at(now.as_millis() + millis);
     kafka.produce(&topic, [at(0, -5_000), at(0, 0), at(1, -80_000), at(1, -90_000)]);
@@ -136,6 +140,9 @@ fn the_oldest_record_tells_when_it_will_vanish() {
         Some(now.shifted(7_776_000_000 - 80_000)),
         "the first of each log, since logs are cut at the front"
     );
+    assert_eq!(after([0, 1]), Some(now.shifted(7_776_000_000 - 90_000)), "the first that is open");
+    assert_eq!(after([1, 2]), Some(now.shifted(7_776_000_000)));
+    assert_eq!(after([2, 2]), None);
 }
 
 #[test]

@@ -66,6 +66,11 @@ impl<'m> Found<'m> {
         self.message.offset()
     }
 
+    /// Leader epoch of its batch, or −1 where the broker does not tell.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.message.leader_epoch()
+    }
+
     pub(crate) fn time(&self) -> SourceTime {
         self.message.time()
     }

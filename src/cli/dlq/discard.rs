@@ -33,8 +33,7 @@ const WORDS: Words =
     Words { schema: "retrial.dlq.discard/1", goes: ["is discarded", "are discarded"], question: "Discard them?" };
 
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
-    let mut request = LettersRequest::default();
-    request.filter = arguments.picking.filter(screen.times())?;
-    request.discard = true;
+    let filter = arguments.picking.filter(screen.times())?;
+    let request = LettersRequest { filter, discard: true, ..LettersRequest::default() };
     settle(&request, (&arguments.consent, Some(arguments.reason.clone())), &WORDS, connection, screen)
 }

@@ -38,8 +38,7 @@ const WORDS: Words = Words {
 };
 
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
-    let mut request = LettersRequest::default();
-    request.filter = arguments.picking.filter(screen.times())?;
-    request.force = arguments.force;
+    let filter = arguments.picking.filter(screen.times())?;
+    let request = LettersRequest { filter, force: arguments.force, ..LettersRequest::default() };
     settle(&request, (&arguments.consent, None), &WORDS, connection, screen)
 }

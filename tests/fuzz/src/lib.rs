@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the root's test includes this file as a module")]
 
 pub mod config;
+pub mod control;
 pub mod delays;
 pub mod engine;
 pub mod history;
@@ -18,6 +19,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: &[Target] = &[
     ("config", config::check),
+    ("control", control::check),
     ("delays", delays::check),
     ("engine", engine::check),
     ("history", history::check),

@@ -43,7 +43,8 @@ impl Kafka {
         let mut element = partitions.add_partition(topic, commit.partition);
         element.set_metadata(&commit.metadata);
         element.set_offset(Offset::Offset(commit.offset)).expect("an offset from 0 on");
-        let done = self.member(group).commit(&partitions, CommitMode::Sync);
+        let member = self.member(group);
+        let done = until_settled(|| member.commit(&partitions, CommitMode::Sync));
         done.unwrap_or_else(|error| panic!("cannot commit {commit:?} for {group}: {error}"));
     }
 
