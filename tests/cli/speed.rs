@@ -1,10 +1,14 @@
-//! How fast a redrive is beside a bare producer: `cargo test --release --test cli speed:: -- --ignored --nocapture` prints it.
+//! How fast a redrive is beside a bare producer, and a scan beside a bare consumer. Both are printed by
+//! `cargo test --release --test cli speed:: -- --ignored --nocapture --test-threads=1`.
 
 use crate::{
     bureau::{dead, each_went_back_once, with_letters},
     command::run_for,
 };
 use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
@@ -37,6 +41,52 @@ fn bare(kafka: &Kafka, group: &str) -> Duration {
     }
     producer.flush(Duration::from_secs(60)).expect("acknowledged");
     began.elapsed()
+}
+
+/// Polls every record of the dead letters, and looks at none.
+fn polled(kafka: &Kafka, group: &str) -> Duration {
+    let mut config = kafka.client_config();
+    config.set("group.id", "bare").set("enable.partition.eof", "true").set("isolation.level", "read_committed");
+    config.set("enable.auto.commit", "false").set("fetch.queue.backoff.ms", "10");
+    let topic = format!("{group}.dlq");
+    let began = Instant::now();
+    let consumer: BaseConsumer = config.create().expect("a consumer");
+    let mut assignment = TopicPartitionList::new();
+    for partition in 0..2 {
+        assignment.add_partition_offset(&topic, partition, Offset::Beginning).expect("an offset");
+    }
+    consumer.assign(&assignment).expect("assigned");
+    let (mut records, mut ends) = (0, 0);
+    while ends < 2 {
+        match consumer.poll(Duration::from_secs(10)).expect("a record, or an end") {
+            Ok(_) => records += 1,
+            Err(KafkaError::PartitionEOF(_)) => ends += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(records, SCANNED);
+    began.elapsed()
+}
+
+/// Letters of a scan.
+const SCANNED: i64 = 1_000_000;
+
+#[test]
+#[ignore = "it measures"]
+fn a_scan_beside_a_bare_consumer() {
+    let kafka = available!(Kafka::shared());
+    let group = with_letters(kafka, "scan-speed", SCANNED);
+    let mut ratios = Vec::new();
+    for _ in 0..5 {
+        let polled = polled(kafka, &group);
+        let began = Instant::now();
+        run_for(kafka, &group, &["dlq", "list", "--text", "no error says this"]).with_code(3);
+        let scanned = began.elapsed();
+        println!("{SCANNED} letters: bare consumer {polled:.2?}, dlq list with a filter {scanned:.2?}");
+        ratios.push(scanned.as_secs_f64() / polled.as_secs_f64());
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("median: {:.2} of the bare consumer's time", ratios[2]);
 }
 
 #[test]
