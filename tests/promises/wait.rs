@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What must come comes within this time, also on a busy machine. It says nothing of how quick anything is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until something is so, and fails with its name if it never is.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
