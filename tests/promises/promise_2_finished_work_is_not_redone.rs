@@ -49,7 +49,7 @@ fn a_killed_worker_redoes_only_what_was_in_flight_or_finished_since_the_last_com
     assert_only_finished_work_is_committed(&positions, &said, first.entries());
 
     let mut second = scene.hire("second", &orders);
-    wait_for_the_rest(&mut second, first.entries());
+    wait_for_the_rest(&mut second, &positions, &said);
     let redone = assert_only_uncommitted_work_is_redone(&positions, &said, first.entries(), second.entries());
     second.stop();
 
@@ -94,11 +94,10 @@ fn assert_only_finished_work_is_committed(positions: &[Position], said: &BTreeMa
     }
 }
 
-fn wait_for_the_rest(second: &mut Worker, first: &[Entry]) {
-    let mut left: BTreeSet<u64> = (0..=RECORDS).collect();
+/// All that is not committed as finished, whatever the first one did of it after its last commit.
+fn wait_for_the_rest(second: &mut Worker, positions: &[Position], said: &BTreeMap<i32, Said>) {
+    let mut left: BTreeSet<u64> = (0..=RECORDS).filter(|&id| !covers(said, positions[id as usize])).collect();
     left.remove(&STUCK);
-    let finished = ids(first, What::Finished);
-    left.retain(|id| !finished.contains(id));
     second.wait_for(left.len(), What::Finished);
     let mut seen = 0;
     until("every record is finished", || {
