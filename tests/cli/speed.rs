@@ -72,7 +72,7 @@ fn polled(kafka: &Kafka, group: &str) -> Duration {
 const SCANNED: i64 = 1_000_000;
 
 #[test]
-#[ignore = "it measures"]
+#[ignore = "it measures: cargo test --release --test cli speed:: -- --ignored --nocapture --test-threads=1"]
 fn a_scan_beside_a_bare_consumer() {
     let kafka = available!(Kafka::shared());
     let group = with_letters(kafka, "scan-speed", SCANNED);
@@ -90,7 +90,7 @@ fn a_scan_beside_a_bare_consumer() {
 }
 
 #[test]
-#[ignore = "it measures"]
+#[ignore = "it measures: cargo test --release --test cli speed:: -- --ignored --nocapture --test-threads=1"]
 fn a_redrive_beside_a_bare_producer() {
     let kafka = available!(Kafka::shared());
     let group = with_letters(kafka, "redrive-speed", LETTERS);

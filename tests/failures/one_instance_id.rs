@@ -23,7 +23,7 @@ const RESTARTS: &str = "client restarts:";
 
 /// Not a test: a program with a service, as a user writes it. It ends with its standard input.
 #[test]
-#[ignore = "started by the tests, with orders"]
+#[ignore = "a worker process: the tests of this file's suite start it by name, with orders"]
 fn member() -> Result<(), Box<dyn std::error::Error>> {
     let Ok(orders) = env::var(ORDERS) else {
         eprintln!("one_instance_id::member is no test: it is what the tests start, and has no orders");

@@ -39,7 +39,7 @@ pub(crate) struct Desk {
 
 /// Not a test: what a worker runs.
 #[test]
-#[ignore = "started by the tests, with orders"]
+#[ignore = "a worker process: the tests of this file's suite start it by name, with orders"]
 fn process() {
     let Ok(orders) = env::var(VARIABLE) else {
         eprintln!("worker::process is no test: it is what the tests start, and has no orders");

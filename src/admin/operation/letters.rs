@@ -4,7 +4,7 @@ use super::{
     Verdict, Work,
     recall::recall,
     reference::{References, is_reference},
-    run::{By, Run, begun},
+    run::{By, Run, begun, request_of},
 };
 use crate::{
     admin::{AdminError, Filter, Progress, as_text, filter::Candidate, sift::past_of},
@@ -159,10 +159,7 @@ pub(super) fn resume_letters(
     by: &By,
     progress: &mut dyn Progress,
 ) -> Result<Operation, AdminError> {
-    let request = serde_json::from_str(&operation.request).map_err(|error| AdminError::NoOperation {
-        id: operation.id.clone(),
-        why: format!("has a request that this version cannot read: {error}"),
-    })?;
+    let request = request_of(&operation)?;
     let mut letters = Letters::new(names.group(), request, operator, false);
     Run::new(kafka, names, operator, operation, by).carry_out(&mut letters, progress)
 }

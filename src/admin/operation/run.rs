@@ -83,6 +83,14 @@ pub(in crate::admin) fn begun(kind: Kind, by: &By, request: String, planned: u64
     }
 }
 
+/// What was asked for when an operation began.
+pub(in crate::admin) fn request_of<T: serde::de::DeserializeOwned>(operation: &Operation) -> Result<T, AdminError> {
+    serde_json::from_str(&operation.request).map_err(|error| AdminError::NoOperation {
+        id: operation.id.clone(),
+        why: format!("has a request that this version cannot read: {error}"),
+    })
+}
+
 /// Different in each process and at each call: the standard library's hashers are seeded by the system.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -164,7 +172,10 @@ impl<'r> Run<'r> {
             session.note_operation(&operation, None)?;
             Ok(session.commit()?)
         };
+        // Who was taken over has nothing to note, and another session would only fence who goes on.
+        let is_taken = matches!(error, AdminError::TakenOver { .. });
         if self.has_claimed
+            && !is_taken
             && let Err(why) = note()
         {
             tracing::debug!(?why, "the claim runs out by itself");

@@ -18,7 +18,7 @@ use super::{
     AdminError, HeaderIs, Progress, as_text,
     operation::{
         Verdict, Work,
-        run::{By, Run},
+        run::{By, Run, request_of},
     },
 };
 use crate::broker::kafka::{Found, Kafka, Operator};
@@ -135,10 +135,7 @@ pub(super) fn resume_replay(
     by: &By,
     progress: &mut dyn Progress,
 ) -> Result<Operation, AdminError> {
-    let request = serde_json::from_str(&operation.request).map_err(|error| AdminError::NoOperation {
-        id: operation.id.clone(),
-        why: format!("has a request that this version cannot read: {error}"),
-    })?;
+    let request = request_of(&operation)?;
     let mut work = Replaying { request, id: String::new(), backlog: Backlog::new(operator, names, MAX_BACKLOG) };
     Run::new(kafka, names, operator, operation, by).carry_out(&mut work, progress)
 }
