@@ -17,7 +17,9 @@ fn on_terminal(kafka: &Kafka, group: &str, arguments: &[&str], environment: &[(&
     let words = std::iter::once(plain.get_program()).chain(plain.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
     let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--flush", "--command", &line.join(" "), "/dev/null"]);
+    // In the shell's place: one that stays behind gets Ctrl-C too, and dash then ends by it whatever the command says.
+    let line = format!("exec {}", line.join(" "));
+    script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
     plain.get_envs().filter(|(_, value)| value.is_none()).for_each(|(name, _)| {
         script.env_remove(name);
     });
