@@ -55,7 +55,7 @@ pub(crate) const PROPERTIES: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "3333"),
     ("max.poll.interval.ms", "60000"),
     ("fetch.queue.backoff.ms", "10"),
-    ("fetch.wait.max.ms", "100"),
+    ("fetch.wait.max.ms", "40"),
     ("fetch.message.max.bytes", "1048576"),
     ("socket.timeout.ms", "10000"),
     ("enable.metrics.push", "false"),

@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Records of a batch, at most. A transaction costs its coordinator, and the client, some 30 to 100 ms whatever is in it; with
+/// Records of a batch, at most. A transaction costs the same round trips whatever is in it; with
 /// a thousand records each that alone keeps a redrive far below half of what a producer writes. What readers may be held up
 /// by is bounded by time.
 pub(in crate::admin) const BATCH: usize = 10_000;

@@ -106,10 +106,25 @@ impl Kafka {
         config
     }
 
-    /// Settings of a client that reads without joining. Nothing is committed for the group.
+    /// Settings of a client that reads without joining: what is committed, from where retention begins, to the end of a
+    /// partition. Nothing is committed for the group.
     pub(crate) fn reading(&self, group: &str) -> ClientConfig {
         let mut config = self.connection();
         config.set("group.id", group);
+        for (name, value) in [
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "earliest"),
+            ("enable.partition.eof", "true"),
+            ("isolation.level", "read_committed"),
+            ("allow.auto.create.topics", "false"),
+            ("fetch.wait.max.ms", "100"),
+            ("enable.metrics.push", "false"),
+        ] {
+            config.set(name, value);
+        }
+        // Static membership belongs to the real member.
+        config.remove("group.instance.id");
         config
     }
 

@@ -17,7 +17,6 @@ use super::{
     rights::Operation,
     topics::wanted::Wanted,
 };
-use rdkafka::error::KafkaError;
 use std::{collections::BTreeMap, thread, time::Instant};
 
 /// What may be done with something: `None` where the broker does not tell, or why nobody knows.
@@ -65,10 +64,9 @@ impl Inspector {
     /// # Errors
     /// Properties that are not accepted; no broker answered.
     pub(crate) fn connect(kafka: &Kafka, group: &str) -> Result<Self, OperatorError> {
-        let rejected = |error: KafkaError| PropertyError::Rejected(error.to_string());
         // Checks the properties, too, and shows no secret in what it says against them.
         kafka.properties.consumer(group, 1, 1 << 20)?;
-        let connection = Connection::new(&kafka.connection()).map_err(rejected)?;
+        let connection = Connection::new(&kafka.connection()).map_err(PropertyError::from)?;
         connection.metadata(FIRST_ANSWER)?;
         refuse_embedded(&connection, "settings of topics")?;
         Ok(Self { connection })

@@ -11,7 +11,7 @@ use super::{
     ffi::{self, OffsetList, admin::Fault},
     properties::PropertyError,
 };
-use rdkafka::{consumer::Consumer as _, error::KafkaError, types::RDKafkaErrorCode};
+use rdkafka::{consumer::Consumer as _, types::RDKafkaErrorCode};
 use retrial_core::{
     control::Control,
     event::{Committed, LogRange},
@@ -84,11 +84,10 @@ impl Operator {
     /// # Errors
     /// Properties that are not accepted; no broker answered.
     pub(crate) fn connect(kafka: &Kafka, group: &str) -> Result<Self, OperatorError> {
-        let rejected = |error: KafkaError| PropertyError::Rejected(error.to_string());
         // Checks the properties, too, and shows no secret in what it says against them.
         let config = kafka.properties.consumer(group, 1, 1 << 20)?;
-        let client = config.create_with_context(Notes::default()).map_err(rejected)?;
-        let connection = Connection::new(&kafka.connection()).map_err(rejected)?;
+        let client = config.create_with_context(Notes::default()).map_err(PropertyError::from)?;
+        let connection = Connection::new(&kafka.connection()).map_err(PropertyError::from)?;
         let metadata = connection.metadata(FIRST_ANSWER)?;
         let there = metadata.topics().iter().filter(|topic| topic.error().is_none() && !topic.partitions().is_empty());
         let count =

@@ -114,7 +114,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("max.poll.interval.ms", "60000"),
     // The default idles for a second after a prefetch limit was hit.
     ("fetch.queue.backoff.ms", "10"),
-    ("fetch.wait.max.ms", "100"),
+    // While all sources have hit it, a fetch asks for the tiers alone, and the broker holds it back for this long if they
+    // are empty: no longer than what was fetched ahead lasts at full speed. At rest it is a request each time.
+    ("fetch.wait.max.ms", "40"),
     // New partitions, and tiers that another build makes, are found after this long instead of 5 min.
     ("topic.metadata.refresh.interval.ms", "30000"),
     SILENCE,

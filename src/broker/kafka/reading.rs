@@ -22,22 +22,7 @@ use std::{
 /// and a cluster with rights refuses to name that of a group which this user may not read: so it is the service's own
 /// ([`super::Kafka::reading`]).
 pub(super) fn reader(settings: &ClientConfig, limit: Duration) -> Result<BaseConsumer, Unreachable> {
-    let mut settings = settings.clone();
-    for (name, value) in [
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("auto.offset.reset", "earliest"),
-        ("enable.partition.eof", "true"),
-        ("isolation.level", "read_committed"),
-        ("allow.auto.create.topics", "false"),
-        ("fetch.wait.max.ms", "100"),
-        ("enable.metrics.push", "false"),
-    ] {
-        settings.set(name, value);
-    }
-    // Static membership belongs to the real member.
-    settings.remove("group.instance.id");
-    settings.create().map_err(|error| unreachable(&settings, limit, error.to_string()))
+    settings.create().map_err(|error| unreachable(settings, limit, error.to_string()))
 }
 
 pub(super) fn unreachable(settings: &ClientConfig, limit: Duration, reason: String) -> Unreachable {

@@ -2,6 +2,7 @@
 
 use super::{
     cluster::Cluster,
+    connect::Kafka as Connect,
     connection::Connection,
     embedded::EmbeddedBroker,
     marker::Marker,
@@ -20,9 +21,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const ID: Option<[u8; 16]> = Some([7; 16]);
 
 fn settings(address: &str) -> ClientConfig {
-    let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", address).set("group.id", "billing");
-    settings
+    Connect::bootstrap(address).reading("billing")
 }
 
 fn marks_come_back(address: &str, control: &str) {

@@ -146,27 +146,11 @@ impl Operator {
     fn scanner(&self, partitions: usize) -> Result<Client, OperatorError> {
         let share = (AHEAD / partitions.max(1)).max(256 << 10);
         let mut config = self.kafka.reading(&self.group);
-        for (name, value) in [
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            // What retention took away meanwhile is passed over.
-            ("auto.offset.reset", "earliest"),
-            ("enable.partition.eof", "true"),
-            ("isolation.level", "read_committed"),
-            ("allow.auto.create.topics", "false"),
-            ("fetch.wait.max.ms", "100"),
-            ("fetch.queue.backoff.ms", "10"),
-            ("enable.metrics.push", "false"),
-        ] {
-            config.set(name, value);
-        }
+        config.set("fetch.queue.backoff.ms", "10");
         config.set("queued.max.messages.kbytes", (share >> 10).to_string());
         config.set("queued.min.messages", "100000");
         config.set("fetch.message.max.bytes", share.min(1 << 20).to_string());
-        // Static membership belongs to the real member.
-        config.remove("group.instance.id");
-        let rejected = |error: KafkaError| PropertyError::Rejected(error.to_string());
-        Ok(config.create_with_context(Notes::default()).map_err(rejected)?)
+        Ok(config.create_with_context(Notes::default()).map_err(PropertyError::from)?)
     }
 }
 
