@@ -8,7 +8,7 @@ use crate::{
 };
 use retrial_core::{
     ladder::Ladder,
-    naming::{GroupNames, MAX_TOPIC_BYTES},
+    naming::{GroupNames, MAX_TOPIC_BYTES, is_topic_name},
 };
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
@@ -138,8 +138,7 @@ impl<S: Send + Sync + 'static> App<S> {
 }
 
 fn check_name(topic: &str, names: Option<&GroupNames>, twice: bool) -> Option<TopicMistake> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if !(1..=MAX_TOPIC_BYTES).contains(&topic.len()) || !topic.bytes().all(fits) || matches!(topic, "." | "..") {
+    if !is_topic_name(topic) {
         return Some(TopicMistake::Name);
     }
     if let Some(own) = names.and_then(|names| names.parse(topic)) {

@@ -218,7 +218,8 @@ fn is_topic_letter(byte: u8) -> bool {
 }
 
 /// Whether Kafka takes this as the name of a topic.
-pub(crate) fn is_topic_name(name: &str) -> bool {
+#[must_use]
+pub fn is_topic_name(name: &str) -> bool {
     let size = (1..=MAX_TOPIC_BYTES).contains(&name.len());
     size && !matches!(name, "." | "..") && name.bytes().all(is_topic_letter)
 }

@@ -62,6 +62,11 @@ impl Interrupt {
         *self.0.borrow()
     }
 
+    /// Waits for an interrupt, however long it takes.
+    pub(super) fn wait_for_one(&mut self) {
+        while !self.wait(Duration::from_secs(3600)) {}
+    }
+
     /// Waits this long, or until an interrupt; says whether one came.
     pub(super) fn wait(&mut self, limit: Duration) -> bool {
         let Ok(runtime) = runtime::Builder::new_current_thread().enable_time().build() else { return true };

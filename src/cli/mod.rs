@@ -13,6 +13,7 @@
 
 mod connection;
 mod consent;
+mod dev;
 mod dlq;
 mod doctor;
 mod end;
@@ -89,6 +90,8 @@ enum Command {
     Enqueue(enqueue::Arguments),
     /// Follow a topic, a tier, or the dead letters, with decoded values.
     Tail(tail::Arguments),
+    /// A broker without Kafka, for developing: on a port of this machine, with these topics, until Ctrl-C.
+    Dev(dev::Arguments),
     /// Completions for a shell, on standard output.
     Completions(generate::Completions),
     /// Man pages, a file per command.
@@ -123,6 +126,7 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
         Command::Replay(arguments) => replay::run(arguments, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
         Command::Tail(arguments) => tail::run(arguments, connection, screen),
+        Command::Dev(arguments) => dev::run(arguments, screen),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),
     }

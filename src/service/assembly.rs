@@ -56,7 +56,7 @@ pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Resu
     let HandlerSet { names, ladder, topics } = app;
     // The first look at the properties, before anything waits for a broker.
     let _checked = kafka.properties.consumer(names.group(), 1, settings.memory)?;
-    let cluster = kafka.cluster()?;
+    let (kafka, cluster) = kafka.reach::<ServiceError>()?;
     let sources: Vec<&str> = topics.iter().map(|topic| &*topic.topic).collect();
     let order = kafka::TopicsOrder {
         names: &names,

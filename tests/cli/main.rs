@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod bureau;
 mod command;
+#[cfg(unix)]
+mod dev;
 mod dlq;
 mod doctor;
 mod enqueue;

@@ -32,6 +32,11 @@ fn wrong_usage_is_code_2_and_says_what_to_do() {
         (&["dlq", "show", "orders"], "is not topic/partition/offset"),
         (&["dlq", "export", "--from", "x"], "PARTITION:OFFSET"),
         (&["status", "--config", "/no/such/file"], "/no/such/file: No such file"),
+        (&["dev"], "<TOPIC[:PARTITIONS]>"),
+        (&["dev", "orders:0"], "partitions are a number from 1 to 1000"),
+        (&["dev", "orders", "a b"], "a topic's name has 1 to 249"),
+        (&["dev", "orders:2", "orders"], "topic orders is given twice"),
+        (&["dev", "orders", "--port", "70000"], "70000 is not in 0..=65535"),
         (&["no-such-command"], "unrecognized subcommand"),
         (&[], "Usage: retrial"),
     ] {
@@ -120,6 +125,7 @@ fn the_help_of_each_command_has_an_example() {
         &["dlq", "list"],
         &["dlq", "show"],
         &["dlq", "export"],
+        &["dev"],
         &["completions"],
         &["man"],
     ];

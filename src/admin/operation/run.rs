@@ -189,6 +189,7 @@ impl<'r> Run<'r> {
                 return Err(AdminError::NoTopic { topic: topic.clone(), address: self.kafka.address().to_owned() });
             }
         }
+        self.operator.has_transactions()?;
         let settings = self.kafka.cluster()?.settings(&[&topic])?;
         let largest = settings.get(&topic).and_then(|settings| settings.get("max.message.bytes")?.parse().ok());
         Ok(Goal { names: self.names, topic, largest })

@@ -2,7 +2,7 @@
 
 use super::{
     cluster::Cluster,
-    connection::Connection,
+    connection::{Connection, REACH, Unreachable},
     embedded::{EMBEDDED_CLIENT, EmbeddedBroker, EmbeddedError},
     properties::{ClientProperties, PropertyError, SILENCE},
 };
@@ -48,11 +48,18 @@ impl Kafka {
     /// The broker did not start.
     pub fn embedded() -> Result<Self, EmbeddedError> {
         let broker = Arc::new(EmbeddedBroker::start()?);
-        let mut kafka = Self::bootstrap(broker.address());
-        for (name, value) in EMBEDDED_CLIENT {
-            kafka = kafka.property(name, value);
-        }
+        let kafka = Self::bootstrap(broker.address()).quick_on_embedded();
         Ok(Self { embedded: Some(broker), ..kafka })
+    }
+
+    /// With what makes clients of an embedded broker quick, where the user has said nothing.
+    fn quick_on_embedded(mut self) -> Self {
+        for (name, value) in EMBEDDED_CLIENT {
+            if self.properties.get(name).is_none() {
+                self = self.property(name, value);
+            }
+        }
+        self
     }
 
     /// Sets a property of librdkafka.
@@ -127,6 +134,19 @@ impl Kafka {
             return Ok(Cluster::Embedded(Arc::clone(broker)));
         }
         Ok(Cluster::Real(Connection::new(&self.connection()).map_err(PropertyError::from)?))
+    }
+
+    /// The cluster once it has answered, and this value as fits it: an embedded broker of another process (`retrial dev`)
+    /// says itself what it is. Waits.
+    pub(crate) fn reach<E: From<PropertyError> + From<Unreachable>>(self) -> Result<(Self, Cluster), E> {
+        let cluster = self.cluster()?;
+        let Cluster::Real(connection) = &cluster else { return Ok((self, cluster)) };
+        connection.metadata(REACH)?;
+        if !connection.is_mock() {
+            return Ok((self, cluster));
+        }
+        let maker = Connection::making_topics(&self.connection()).map_err(PropertyError::from)?;
+        Ok((self.quick_on_embedded(), Cluster::Dev(maker)))
     }
 }
 

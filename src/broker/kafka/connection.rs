@@ -73,9 +73,21 @@ impl Connection {
     /// # Errors
     /// A setting that librdkafka refuses.
     pub(crate) fn new(settings: &ClientConfig) -> Result<Self, KafkaError> {
+        Self::with(settings, "false")
+    }
+
+    /// One whose question for a topic that does not exist makes it, where brokers allow that: for embedded ones.
+    ///
+    /// # Errors
+    /// A setting that librdkafka refuses.
+    pub(super) fn making_topics(settings: &ClientConfig) -> Result<Self, KafkaError> {
+        Self::with(settings, "true")
+    }
+
+    fn with(settings: &ClientConfig, making_topics: &str) -> Result<Self, KafkaError> {
         let address = settings.get("bootstrap.servers").unwrap_or_default().to_owned();
         let mut settings = settings.clone();
-        settings.set("allow.auto.create.topics", "false").set("enable.metrics.push", "false");
+        settings.set("allow.auto.create.topics", making_topics).set("enable.metrics.push", "false");
         Ok(Self { address, asker: BaseProducer::from_config_and_context(&settings, Troubles::default())? })
     }
 
@@ -95,6 +107,21 @@ impl Connection {
     /// No broker answered within `limit`.
     pub(crate) fn metadata(&self, limit: Duration) -> Result<Metadata, Unreachable> {
         self.client().fetch_metadata(None, limit).map_err(|error| self.unreachable(limit, &error.to_string()))
+    }
+
+    /// Asks for one topic. What became of it is seen in [`Self::metadata`].
+    ///
+    /// # Errors
+    /// No broker answered within `limit`.
+    pub(super) fn ask_for(&self, topic: &str, limit: Duration) -> Result<(), Unreachable> {
+        let asked = self.client().fetch_metadata(Some(topic), limit);
+        asked.map(drop).map_err(|error| self.unreachable(limit, &error.to_string()))
+    }
+
+    /// Whether the cluster is librdkafka's mock; not known before it has answered a first question. A real id is a UUID in
+    /// 22 characters, which no mock's is.
+    pub(super) fn is_mock(&self) -> bool {
+        self.client().fetch_cluster_id(Duration::ZERO).is_some_and(|id| id.starts_with("mockCluster") && id.len() > 22)
     }
 
     /// Takes in what the client told meanwhile. A connection that lives long must be served, or its queue grows.

@@ -65,6 +65,11 @@ enum Command {
     ListTopics {
         done: mpsc::Sender<BTreeMap<String, i32>>,
     },
+    #[cfg(feature = "cli")]
+    Advertise {
+        port: u16,
+        done: mpsc::Sender<()>,
+    },
     #[cfg(test)]
     Reachable {
         reachable: bool,
@@ -115,6 +120,13 @@ impl EmbeddedBroker {
     /// The topics made by [`Self::create_topic`], with their partitions.
     pub(crate) fn topics(&self) -> Result<BTreeMap<String, i32>, EmbeddedError> {
         self.ask(|done| Command::ListTopics { done })
+    }
+
+    /// Tells clients from now on to come to this port of 127.0.0.1; somebody must carry them from there to
+    /// [`Self::address`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn advertise(&self, port: u16) -> Result<(), EmbeddedError> {
+        self.ask(|done| Command::Advertise { port, done })
     }
 
     /// Lets the broker vanish from the network, and come back.
@@ -171,6 +183,11 @@ fn serve(commands: &mpsc::Receiver<Command>, started: &mpsc::Sender<Result<Strin
                 drop(done.send(made));
             }
             Command::ListTopics { done } => drop(done.send(topics.clone())),
+            #[cfg(feature = "cli")]
+            Command::Advertise { port, done } => {
+                mock::advertise(owner.client(), port);
+                let _ = done.send(());
+            }
             #[cfg(test)]
             Command::Reachable { reachable, done } => {
                 let turn = if reachable { cluster.broker_up(-1) } else { cluster.broker_down(-1) };

@@ -12,7 +12,7 @@ use super::{
         authorized::{describe_cluster, group_operations, topic_operations},
         configs::{Altered, alter_settings, describe_broker},
     },
-    operator::{FIRST_ANSWER, OperatorError, until_coordinated},
+    operator::{FIRST_ANSWER, OperatorError, refuse_embedded, until_coordinated},
     properties::PropertyError,
     rights::Operation,
     topics::wanted::Wanted,
@@ -68,6 +68,7 @@ impl Inspector {
         kafka.properties.consumer(group, 1, 1 << 20)?;
         let connection = Connection::new(&kafka.connection()).map_err(PropertyError::from)?;
         connection.metadata(FIRST_ANSWER)?;
+        refuse_embedded(&connection, "settings of topics")?;
         Ok(Self { connection })
     }
 

@@ -26,7 +26,7 @@
 //! | [`inspector`] | what an operator sees of a cluster, and changes of its topics |
 //! | [`control`], [`transactor`] | the control topic as operators read it; what they write, all or nothing |
 //! | [`reading`], [`connection`] | short readings and questions outside of any group |
-//! | [`embedded`] | a broker inside the process |
+//! | [`embedded`], `dev` | a broker inside the process; on a port, for other processes |
 //! | [`ffi`] | the C interface: all unsafe code of this crate |
 
 mod answering;
@@ -42,6 +42,8 @@ mod connection;
 mod consumer;
 mod context;
 mod control;
+#[cfg(feature = "cli")]
+mod dev;
 mod embedded;
 #[expect(unsafe_code, reason = "the safe interface has no batch reads, commit results or metadata as bytes")]
 mod ffi;
@@ -87,6 +89,8 @@ pub use connection::Unreachable;
 pub use consumer::SourceError;
 pub(crate) use consumer::{KafkaSource, SourceSetup};
 pub(crate) use control::{ControlReader, request};
+#[cfg(feature = "cli")]
+pub(crate) use dev::{DevBroker, DevError};
 pub use embedded::{EMBEDDED_LIMITS, EmbeddedError};
 pub(crate) use fingerprint::{fnv1a, spread};
 pub(crate) use inspector::{Alteration, Health, Inspector, Operations};

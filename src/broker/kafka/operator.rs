@@ -182,6 +182,7 @@ impl Operator {
 
     /// The state of the group, in Kafka's word, and its members.
     pub(crate) fn members(&self) -> Result<(String, Vec<MemberSeen>), OperatorError> {
+        refuse_embedded(&self.connection, "members of groups")?;
         let client = self.connection.client();
         let described = until_coordinated(|limit| ffi::describe_group(client, &self.group, limit));
         let (state, members) =
@@ -210,12 +211,26 @@ impl Operator {
         Ok(failed.into_iter().map(|failed| ((failed.topic, failed.partition), failed.code.to_string())).collect())
     }
 
+    /// Refuses an embedded broker, for what is done in transactions.
+    pub(crate) fn has_transactions(&self) -> Result<(), OperatorError> {
+        refuse_embedded(&self.connection, "transactions")
+    }
+
     fn refused(&self, what: String, fault: &Fault) -> OperatorError {
         if fault.is_silence() {
             return self.connection.silent(REACH, fault).into();
         }
         OperatorError::Refused { what, why: fault.text.clone() }
     }
+}
+
+/// Refuses an embedded broker where a Kafka is needed, for what. After a first answer.
+pub(super) fn refuse_embedded(connection: &Connection, what: &str) -> Result<(), OperatorError> {
+    if !connection.is_mock() {
+        return Ok(());
+    }
+    let what = format!("{what} cannot be had from {}", connection.address());
+    Err(OperatorError::Refused { what, why: "it is an embedded broker (retrial dev), which has none".to_owned() })
 }
 
 impl std::fmt::Debug for Operator {

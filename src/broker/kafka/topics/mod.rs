@@ -251,7 +251,7 @@ fn verify_all(
 
 fn make(cluster: &Cluster, order: &Order<'_>, missing: &[Wanted]) -> Result<(), TopicsError> {
     let address = || cluster.address().to_owned();
-    // The embedded broker is empty at first, and nobody else could make topics there.
+    // An embedded broker is empty at first, and nobody else could make topics there.
     if !order.create && cluster.has_settings() && !missing.is_empty() {
         let topics = missing.iter().map(|own| own.name.clone()).collect();
         return Err(TopicsError::OwnMissing { topics, address: address() });
