@@ -5,8 +5,8 @@
 //! 2. A plan is made from what is committed; [`apply`] refuses if that has changed since.
 //! 3. Positions keep their metadata, so setting back restores also what is finished beyond the watermark.
 
-use super::AdminError;
-use crate::broker::kafka::{Kafka, NewOffset, Operator, Place};
+use super::{AdminError, status::without_records};
+use crate::broker::kafka::{Kafka, NewOffset, Operator, Place, Range as Records};
 use retrial_core::{
     event::{Committed, LogRange},
     naming::{GroupNames, OwnTopic},
@@ -336,8 +336,14 @@ fn waiting(
     let mut topics: Vec<&str> = logs.keys().map(|(topic, _)| topic.as_str()).collect();
     topics.dedup();
     let ids = operator.topic_ids(&topics)?;
+    // The ends of an operator's transactions are offsets, and no work.
+    let rest = logs.iter().map(|(place, log)| {
+        let from = committed.get(place).map_or(log.start, |committed| committed.offset.max(log.start));
+        Records { place: place.clone(), from, to: log.end }
+    });
+    let without = without_records(operator, rest.collect())?;
     let mut waiting: BTreeMap<&str, u64> = BTreeMap::new();
-    for (place, log) in &logs {
+    for (place, log) in logs.iter().filter(|(place, _)| !without.contains(*place)) {
         let view = View { group: names.group(), place, log: *log, topic_id: ids.get(&place.0).copied() };
         *waiting.entry(&place.0).or_default() += view.unfinished(committed.get(place));
     }

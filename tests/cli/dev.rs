@@ -101,6 +101,12 @@ async fn a_service_of_another_process_handles_retries_and_buries() {
         assert_eq!(dev.bodies("billing.dlq"), ["bad"]);
         let letters = dev.run(&["dlq", "list", "--group", "billing"]).with_code(0);
         assert!(letters.out.contains("the card was refused"), "{}", letters.out);
+        let exported = dev.run(&["dlq", "export", "--group", "billing"]).with_code(0);
+        let letter: Value = serde_json::from_str(&exported.out).expect("one line of JSON");
+        assert_eq!((&letter["body"], &letter["past"]["attempts"]), (&json!("bad"), &json!(1)));
+        let place = format!("billing.dlq/{}/{}", letter["partition"], letter["offset"]);
+        let shown = dev.run(&["dlq", "show", &place, "--group", "billing"]).with_code(0);
+        assert!(shown.out.contains("the card was refused") && shown.out.contains("bad"), "{}", shown.out);
         let redrive = dev.run(&["dlq", "redrive", "--yes", "--group", "billing"]).with_code(1);
         assert!(redrive.err.contains("transactions cannot be had from"), "{}", redrive.err);
     });

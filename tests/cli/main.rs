@@ -4,12 +4,18 @@
 mod bureau;
 mod command;
 #[cfg(unix)]
+mod compaction;
+#[cfg(unix)]
 mod dev;
 mod dlq;
 mod doctor;
+#[cfg(unix)]
+mod doubt;
 mod enqueue;
 mod letters;
 mod member;
+#[cfg(target_os = "linux")]
+mod memory;
 mod offsets;
 #[cfg(unix)]
 mod operations;

@@ -17,7 +17,7 @@ use crate::{
 };
 use retrial_core::{
     control::{Claim, Operation, Settlement, Span},
-    history::{History, carried},
+    history::{History, OwnHeaders, carried},
     naming::GroupNames,
 };
 use std::{
@@ -27,10 +27,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Records of a batch, at most. A transaction costs the same round trips whatever is in it; with
-/// a thousand records each that alone keeps a redrive far below half of what a producer writes. What readers may be held up
-/// by is bounded by time.
-pub(in crate::admin) const BATCH: usize = 10_000;
+/// Records of a batch, at most. A transaction costs the same round trips whatever is in it, and nothing is written meanwhile;
+/// with a thousand records each that alone keeps a redrive far below half of what a producer writes. What readers may be held
+/// up by is bounded by time.
+pub(in crate::admin) const BATCH: usize = 50_000;
 
 /// Bytes of a batch, at most, but for a single larger record.
 const BATCH_BYTES: usize = 16 << 20;
@@ -77,6 +77,8 @@ pub(super) struct Carrier<'c> {
     progress: &'c mut dyn Progress,
     pace: &'c mut Pace,
     spans: HashMap<(String, i32), usize>,
+    /// What the record under way carries of ours; its memory is used again.
+    own: OwnHeaders,
     /// Pages that this batch has marked: of which span, and which page.
     marked: BTreeSet<(usize, i64)>,
     records: usize,
@@ -107,6 +109,7 @@ impl<'c> Carrier<'c> {
             progress,
             pace,
             spans,
+            own: OwnHeaders::default(),
             marked: BTreeSet::new(),
             records: 0,
             bytes: 0,
@@ -167,17 +170,19 @@ impl<'c> Carrier<'c> {
         users: impl Iterator<Item = (&'h [u8], Option<&'h [u8]>)>,
         past: &History,
     ) -> Result<bool, Interrupted> {
-        let own = past.encode(self.goal.names.group());
-        let mut headers: Vec<(&[u8], Option<&[u8]>)> = Vec::with_capacity(own.len() + 8);
+        past.encode_into(self.goal.names.group(), &mut self.own);
+        let mut headers: Vec<(&[u8], Option<&[u8]>)> = Vec::with_capacity(32);
         users.for_each(|header| headers.push(header));
-        headers.extend(own.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes()))));
+        headers.extend(self.own.iter().map(|(name, value)| (name.as_bytes(), Some(value.as_bytes()))));
         let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
         let of_headers = |sum, &(name, value): &(&[u8], Option<&[u8]>)| sum + name.len() + length(value) + HEADER_FRAME;
         let size = headers.iter().fold(RECORD_FRAME + length(key) + length(body), of_headers);
         if self.goal.largest.is_some_and(|largest| size > largest) {
             return Ok(false);
         }
-        self.open();
+        if self.records == 0 {
+            self.began = Instant::now();
+        }
         let record = OutRecord { topic: &self.goal.topic, key, body, spread: spread(&past.origin) };
         self.session.send(record, headers.iter().copied())?;
         self.operation.counts.sent += 1;

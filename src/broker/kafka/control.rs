@@ -38,7 +38,9 @@ impl ControlReader {
         let consumer = reader(&settings, LIMIT)?;
         let mut assignment = TopicPartitionList::new();
         let told = |error: KafkaError| unreachable(&settings, LIMIT, format!("{topic}: {error}"));
-        assignment.add_partition_offset(&topic, 0, Offset::Beginning).map_err(told)?;
+        // By its number: librdkafka asks where "the beginning" is before it knows the leader, and then waits half a second.
+        // If the log begins later, it begins there.
+        assignment.add_partition_offset(&topic, 0, Offset::Offset(0)).map_err(told)?;
         consumer.assign(&assignment).map_err(told)?;
         Ok(Self { settings, topic, consumer })
     }

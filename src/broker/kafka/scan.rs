@@ -28,6 +28,9 @@ const READ: usize = 1024;
 /// What is fetched ahead over all partitions, in bytes.
 const AHEAD: usize = 64 << 20;
 
+/// The same in records. librdkafka counts neither headers nor its own structures, and a dead letter is mostly those.
+const AHEAD_RECORDS: usize = 20_000;
+
 /// How long nothing at all may come while something is still to be read.
 const STALLED: Duration = Duration::from_secs(30);
 
@@ -143,13 +146,18 @@ impl Operator {
         scan.run(visitor)
     }
 
-    fn scanner(&self, partitions: usize) -> Result<Client, OperatorError> {
+    fn scanner(&self, partitions: usize, ends: Ends) -> Result<Client, OperatorError> {
         let share = (AHEAD / partitions.max(1)).max(256 << 10);
         let mut config = self.kafka.reading(&self.group);
         config.set("fetch.queue.backoff.ms", "10");
         config.set("queued.max.messages.kbytes", (share >> 10).to_string());
-        config.set("queued.min.messages", "100000");
+        let records = (AHEAD_RECORDS / partitions.max(1)).clamp(1_000, 100_000);
+        config.set("queued.min.messages", records.to_string());
         config.set("fetch.message.max.bytes", share.min(1 << 20).to_string());
+        if ends == Ends::AtTheirEnd {
+            // A request that asks only for partitions that are read to their end holds up those that come after it.
+            config.set("fetch.wait.max.ms", "20");
+        }
         Ok(config.create_with_context(Notes::default()).map_err(PropertyError::from)?)
     }
 }
@@ -165,7 +173,7 @@ struct Scan {
 
 impl Scan {
     fn begin(operator: &Operator, ranges: Vec<Range>, ends: Ends) -> Result<Self, OperatorError> {
-        let client = Arc::new(operator.scanner(ranges.len())?);
+        let client = Arc::new(operator.scanner(ranges.len(), ends)?);
         let mut ready = Ready::default();
         ready.belong_to_this_thread();
         let mut assignment = TopicPartitionList::with_capacity(ranges.len());
@@ -212,6 +220,10 @@ impl Scan {
                 if next == Next::Stop {
                     return Ok(false);
                 }
+                if track.is_done {
+                    let place = track.range.place.clone();
+                    self.leave(&place);
+                }
             }
             if self.tracks.iter().all(|track| track.is_done) {
                 return Ok(true);
@@ -226,6 +238,17 @@ impl Scan {
             if list.is_empty() && !self.ready.rung() {
                 thread::park_timeout(GLANCE);
             }
+        }
+    }
+
+    /// Fetches nothing more of a partition that is done: it would fill its queue, or wait at the log's end with the others
+    /// behind it.
+    fn leave(&self, (topic, partition): &Place) {
+        let mut done = TopicPartitionList::new();
+        done.add_partition(topic, *partition);
+        // Without it, it only takes longer.
+        if let Err(error) = self.client.pause(&done) {
+            tracing::debug!(%error, topic, partition, "a partition that is done is still fetched");
         }
     }
 
@@ -263,36 +286,46 @@ impl Track {
         visitor: &mut dyn Visitor,
     ) -> Result<(usize, Next), OperatorError> {
         let messages = reader.read(&self.queue, READ);
-        for message in messages.as_slice().iter() {
-            if self.is_done {
-                break;
+        let read = messages.len();
+        let seen = messages.drain(|message| match self.is_done {
+            true => ControlFlow::Break(Ok(Next::More)),
+            false => self.see(message, ends, visitor),
+        });
+        Ok((read, seen.break_value().transpose()?.unwrap_or(Next::More)))
+    }
+
+    /// Breaks where nothing more of what was read is to be shown.
+    fn see(
+        &mut self,
+        message: Message<'_>,
+        ends: Ends,
+        visitor: &mut dyn Visitor,
+    ) -> ControlFlow<Result<Next, OperatorError>> {
+        if let Some((code, text)) = message.error() {
+            match code.known() {
+                Some(RDKafkaErrorCode::PartitionEOF) => self.is_done = ends == Ends::AtTheirEnd,
+                Some(code) if is_final(code) => return ControlFlow::Break(Err(unreadable(&self.range.place, &text))),
+                // The client tries again by itself.
+                _ => tracing::debug!(text, "reading goes on"),
             }
-            if let Some((code, text)) = message.error() {
-                match code.known() {
-                    Some(RDKafkaErrorCode::PartitionEOF) => self.is_done = ends == Ends::AtTheirEnd,
-                    Some(code) if is_final(code) => return Err(unreadable(&self.range.place, &text)),
-                    // The client tries again by itself.
-                    _ => tracing::debug!(text, "reading goes on"),
-                }
-                continue;
-            }
-            let offset = message.offset();
-            if offset >= self.range.to {
-                self.is_done = true;
-                break;
-            }
-            // librdkafka may deliver some twice around a change of the position.
-            if offset < self.next {
-                continue;
-            }
-            self.next = offset + 1;
-            match visitor.record(&Found { place: &self.range.place, message }) {
-                Next::More => self.is_done = self.next >= self.range.to,
-                Next::PartitionDone => self.is_done = true,
-                Next::Stop => return Ok((messages.len(), Next::Stop)),
-            }
+            return ControlFlow::Continue(());
         }
-        Ok((messages.len(), Next::More))
+        let offset = message.offset();
+        if offset >= self.range.to {
+            self.is_done = true;
+            return ControlFlow::Continue(());
+        }
+        // librdkafka may deliver some twice around a change of the position.
+        if offset < self.next {
+            return ControlFlow::Continue(());
+        }
+        self.next = offset + 1;
+        match visitor.record(&Found { place: &self.range.place, message }) {
+            Next::More => self.is_done = self.next >= self.range.to,
+            Next::PartitionDone => self.is_done = true,
+            Next::Stop => return ControlFlow::Break(Ok(Next::Stop)),
+        }
+        ControlFlow::Continue(())
     }
 }
 

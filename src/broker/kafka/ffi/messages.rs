@@ -9,7 +9,8 @@ use retrial_core::{history::SourceTime, time::Timestamp};
 use std::{
     ffi::{CStr, c_char, c_void},
     marker::PhantomData,
-    ptr,
+    ops::ControlFlow,
+    ptr, slice,
     sync::LazyLock,
 };
 
@@ -58,6 +59,22 @@ impl Messages<'_> {
     /// How many there are.
     pub(in crate::broker::kafka) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Shows the messages in order until `see` breaks, and gives each back right after. What a message's headers were
+    /// parsed into is freed before the next one's are made: given back together, they outrun the allocator's caches, and
+    /// that takes as long as the parsing.
+    pub(in crate::broker::kafka) fn drain<B>(
+        mut self,
+        mut see: impl FnMut(Message<'_>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        while let [message, rest @ ..] = self.messages {
+            let shown = Messages { messages: slice::from_ref(message) };
+            self.messages = rest;
+            see(Message { message: *message, messages: PhantomData })?;
+            drop(shown);
+        }
+        ControlFlow::Continue(())
     }
 
     /// The messages, in order.
@@ -252,12 +269,12 @@ unsafe fn name_of<'m>(name: *const c_char, value: *const c_void) -> &'m [u8] {
         _ => return unsafe { CStr::from_ptr(name) }.to_bytes(),
     };
     // SAFETY: the name has this length, as was found by names of known lengths.
-    unsafe { std::slice::from_raw_parts(name.cast(), length) }
+    unsafe { slice::from_raw_parts(name.cast(), length) }
 }
 
 /// # Safety
 /// A pointer that is not null must be to `length` bytes that live for `'m`.
 unsafe fn bytes<'m>(start: *const u8, length: usize) -> Option<&'m [u8]> {
     // SAFETY: the caller vouches for it.
-    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start, length) })
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start, length) })
 }
