@@ -53,7 +53,8 @@ fn operations_and_settled_marks_survive_compaction() {
     signal(&child, Signal::INT);
     assert_eq!(end_of(child).0, Some(5));
     let sent = operations(kafka, &group)[0]["sent"].as_u64().expect("a number");
-    let (written, _) = held(kafka, &group);
+    // By the log's end: some of it may be compacted already.
+    let written = kafka.offsets(&format!("{group}.control"))[&0].1 as usize;
     // What is written next makes the broker begin another segment.
     let discard = ["dlq", "discard", "--source", &format!("{group}-orders/3/1999"), "--reason", "refunded", "--yes"];
     run_for(kafka, &group, &discard).with_code(0);

@@ -157,7 +157,8 @@ fn a_replay_beside_a_bare_producer() {
             kafka.commit(&group, &source, &Commit { partition, offset: LETTERS / 2, metadata: String::new() });
         }
         let mut past = History::new(dead(&group, 7).origin, SourceTime::None);
-        (past.operation, past.replay) = (Some("replay-20261122t102100-3f2a".into()), Some("replay-20261122t102100-3f2a".into()));
+        (past.operation, past.replay) =
+            (Some("replay-20261122t102100-3f2a".into()), Some("replay-20261122t102100-3f2a".into()));
         let bare = bare(kafka, &group, &past);
         let began = Instant::now();
         // Nobody handles them meanwhile.

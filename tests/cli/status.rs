@@ -4,7 +4,7 @@ use crate::{
     command::{run_for, start_for},
     letters,
 };
-use retrial_kafka_for_tests::{Commit, Kafka, Options, available};
+use retrial_kafka_for_tests::{Commit, Kafka, Options, TestRecord, available};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 
@@ -13,10 +13,7 @@ fn scene(kafka: &Kafka, group: &str) -> String {
     let (orders, tier) = (format!("{group}-orders"), format!("{group}.retry.5s"));
     kafka.create_topic(&orders, 2, &[]);
     kafka.create_topic(&tier, 1, &[("message.timestamp.type", "LogAppendTime")]);
-    kafka.produce(
-        &orders,
-        (0..5).map(|number| retrial_kafka_for_tests::TestRecord::new(format!("{number}")).to_partition(0)),
-    );
+    kafka.produce(&orders, (0..5).map(|number| TestRecord::new(format!("{number}")).to_partition(0)));
     kafka.produce(&tier, ["a", "b", "c"]);
     letters::five(kafka, group);
     for (topic, offset) in [(&orders, 3), (&tier, 1)] {
@@ -70,6 +67,31 @@ fn a_status_shows_sources_tiers_and_dead_letters() {
     assert_eq!(document["dead_letters"]["count"], json!(5));
     assert_eq!((&document["tiers"][0]["waiting"], &document["tiers"][0]["delay_seconds"]), (&json!(2), &json!(5)));
     assert_eq!(document["members"], Value::Array(vec![]));
+}
+
+/// The ends of an operator's transactions take offsets behind the last record, and are no work.
+#[cfg(unix)]
+#[test]
+fn after_a_redrive_that_is_handled_nothing_waits() {
+    let kafka = available!(Kafka::shared());
+    let group = crate::bureau::with_letters(kafka, "status-ends", 10);
+    let tier = format!("{group}.retry.0s");
+    run_for(kafka, &group, &["dlq", "redrive", "--yes"]).with_code(0);
+    let mut behind = [0; 2];
+    for position in kafka.read(&tier).iter().map(TestRecord::position) {
+        behind[position.partition as usize] = position.offset + 1;
+    }
+    for (partition, offset) in (0..).zip(behind).filter(|(_, offset)| *offset > 0) {
+        assert!(offset < kafka.offsets(&tier)[&partition].1, "an end follows the last record");
+        kafka.commit(&group, &tier, &Commit { partition, offset, metadata: String::new() });
+    }
+    let waiting = || run_for(kafka, &group, &["status", "--output", "json"]).with_code(0).json()["tiers"][0].clone();
+    assert_eq!((&waiting()["waiting"], &waiting()["next_due"]), (&json!(0), &Value::Null));
+    let plan = run_for(kafka, &group, &["offsets", "reset", "--to-earliest", "--topic", &tier, "--dry-run"]);
+    assert!(!plan.with_code(0).out.contains("wait"), "nothing waits");
+    // What follows waits, and is seen.
+    kafka.produce(&tier, [TestRecord::new("another").to_partition(0)]);
+    assert!(waiting()["waiting"].as_u64() >= Some(1) && waiting()["next_due"].is_string(), "{}", waiting());
 }
 
 /// Brokers that have just started load the groups' coordinators, and meanwhile refuse or name another broker.

@@ -1,7 +1,6 @@
 //! Single records of partitions: the first that is not finished, the last. Where there is none, nothing waits, whatever the
 //! offsets say: the ends of transactions take offsets, and no client shows them.
 
-
 use super::{letters::Settling, view::View};
 use crate::broker::kafka::{Ends, Found, Next, Operator, OperatorError, Place, Range, Visitor};
 use retrial_core::{event::LogRange, time::Timestamp};
