@@ -153,6 +153,30 @@ impl Filter {
             && (self.headers.is_empty() || self.admits_headers(&headers()))
     }
 
+    /// Whether a letter with these headers, ours among them, is certainly not meant. It costs little beside reading its past,
+    /// which is most of a scan's work, and of most scans few letters are meant.
+    pub(crate) fn rules_out<'h>(&self, headers: impl Iterator<Item = HeaderOf<'h>>) -> bool {
+        if self.text.is_none() && self.kinds.is_empty() && self.causes.is_empty() {
+            return false;
+        }
+        // Ours are behind the user's: if there is one of a name, the last of that name is it. If there is none,
+        // the past lacks the value as well, or cannot be read.
+        let (mut error, mut kind, mut cause) = (None, None, None);
+        for (name, value) in headers {
+            match name {
+                b"retrial-error" => error = value,
+                b"retrial-error-kind" => kind = value,
+                b"retrial-cause" => cause = value,
+                _ => {}
+            }
+        }
+        let has_text =
+            |text: &String| str::from_utf8(error.unwrap_or_default()).is_ok_and(|error| contains(error, text));
+        !(self.text.as_ref().is_none_or(has_text)
+            && any_or_none(&self.kinds, |wanted| kind == Some(wanted.as_bytes()))
+            && any_or_none(&self.causes, |wanted| cause == Some(wanted.as_str().as_bytes())))
+    }
+
     fn admits_headers(&self, headers: &[HeaderOf<'_>]) -> bool {
         self.headers.iter().all(|wanted| headers.iter().any(|&header| wanted.is(header)))
     }
@@ -254,6 +278,28 @@ mod tests {
                 assert_eq!(admits(&filter, None), good && !needs_history, "{index}: {filter:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_ruled_out_by_raw_headers_is_what_its_past_does_not_admit() {
+        let letter = history().encode("billing");
+        // A user may have headers of our names; ours are behind them.
+        let users = [("retrial-error", "bank 18".to_owned()), ("retrial-error-kind", "y".to_owned())];
+        let headers = || users.iter().chain(&letter).map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
+        assert!(!Filter::default().rules_out(headers()));
+        for good in [true, false] {
+            for filter in [
+                filter(|filter| filter.text = Some(if good { "bank 17" } else { "bank 18" }.into())),
+                filter(|filter| filter.kinds = vec!["x".into(), if good { "timeout" } else { "y" }.into()]),
+                filter(|filter| filter.causes = vec![if good { Cause::Exhausted } else { Cause::Refused }]),
+            ] {
+                assert_eq!(filter.rules_out(headers()), !good, "{filter:?}");
+                assert_eq!(admits(&filter, Some(&history())), good, "{filter:?}");
+                assert!(filter.rules_out(HEADERS.into_iter()), "somebody else's: {filter:?}");
+            }
+        }
+        // What has no error has no text, and an empty text is in it.
+        assert!(!filter(|filter| filter.text = Some(String::new())).rules_out(HEADERS.into_iter()));
     }
 
     #[test]

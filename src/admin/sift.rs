@@ -117,6 +117,9 @@ impl Visitor for Sieve<'_, '_> {
     fn record(&mut self, found: &Found<'_>) -> Next {
         self.sifted.scanned += 1;
         self.sifted.next.insert(found.partition(), found.offset() + 1);
+        if self.sift.filter.rules_out(found.headers()) {
+            return Next::More;
+        }
         let history = past_of(self.sift.group, found);
         let candidate =
             Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
