@@ -12,7 +12,7 @@ pub(crate) use kinds::Kinds;
 
 use metrics::{Counter, Gauge, Histogram};
 use reference as all;
-use retrial_core::{naming::spell_delay, outcome::Cause, time::Timestamp};
+use retrial_core::{event::HoldReason, naming::spell_delay, outcome::Cause, time::Timestamp};
 use std::{collections::HashMap, time::Duration};
 
 /// How records of one source topic ended, and how its attempts did.
@@ -36,6 +36,7 @@ pub(crate) struct TopicCounters {
 
 impl TopicCounters {
     pub(crate) fn new(topic: &str) -> Self {
+        rare(topic);
         let records = |outcome| all::RECORDS.counter([topic, outcome]);
         let attempts = |result| all::ATTEMPTS.counter([topic, result]);
         Self {
@@ -63,6 +64,19 @@ impl TopicCounters {
         let counted = Cause::ALL.iter().zip(&self.causes).find(|(other, _)| **other == cause);
         counted.into_iter().for_each(|(_, counter)| counter.increment(1));
     }
+}
+
+/// What is seldom counted is there from the start all the same: a rate needs a first value.
+fn rare(topic: &str) {
+    use HoldReason::{Crashed, ForwardRefused, MetadataFull, OffsetMissing, ReadRefused};
+    for reason in [ForwardRefused, OffsetMissing, MetadataFull, Crashed, ReadRefused] {
+        held_partitions(topic, reason.as_str()).increment(0.0);
+    }
+    ["tested", "survived", "buried", "held"].iter().for_each(|result| suspects(topic, result).increment(0));
+    ["deleted", "cut"].iter().for_each(|cause| lost_records(topic, cause).increment(0));
+    ["cut", "made_anew"].iter().for_each(|cause| restarted_partitions(topic, cause).increment(0));
+    ignored_metadata(topic).increment(0);
+    lost_partitions(topic).increment(0);
 }
 
 /// Counters of the whole group member.

@@ -333,5 +333,7 @@ impl Notices {
 impl Drop for Notices {
     fn drop(&mut self) {
         self.tell_buried();
+        // Of a service that begins anew, the gauge counts on.
+        self.let_go(|_| true);
     }
 }

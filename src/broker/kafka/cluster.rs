@@ -113,7 +113,9 @@ impl Cluster {
     ) -> Result<HashMap<(Arc<str>, i32), i64>, Unreachable> {
         let (Self::Real(connection) | Self::Dev(connection)) = self else { return Ok(HashMap::new()) };
         let mut list = OffsetList::new(places.len());
-        places.iter().for_each(|(topic, partition)| drop(list.add(topic, *partition, END)));
+        for (topic, partition) in places {
+            list.add(topic, *partition, END);
+        }
         if !places.is_empty() {
             let asked = log_ends(connection.client(), &mut list, limit);
             asked.map_err(|refusal| connection.unreachable(limit, &refusal.to_string()))?;
