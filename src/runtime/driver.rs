@@ -17,7 +17,9 @@ use crate::{
 };
 use retrial_core::{
     engine::Engine,
-    event::{Acknowledged, Action, Actions, Appended, Arrival, CommitResult, Event, HoldReason, Lineage, Notice, Work},
+    event::{
+        Acknowledged, Action, Actions, Appended, Arrival, CommitResult, Event, HoldReason, Lineage, Notice, Offer, Work,
+    },
     history::{History, HistoryError},
     id::{CommitId, Slot, TopicIndex},
     order::Order,
@@ -243,17 +245,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
                 self.gauges.arrived(slot, &batch);
                 Event::Arrived(slot, self.arrivals(slot, &batch))
             }
-            SourceEvent::Offered(offers) => {
-                self.joined = true;
-                for offer in &offers {
-                    let (topic, partition, topic_id) = (offer.topic.clone(), offer.partition, offer.topic_id);
-                    let marked = !self.by_name.contains_key(&topic);
-                    self.gauges.owned(offer.slot, &topic, partition, !marked);
-                    self.owned.insert(offer.slot, Owned { topic, partition, topic_id, marked });
-                    self.parts.notices.owned(offer);
-                }
-                Event::Offered(offers)
-            }
+            SourceEvent::Offered(offers) => self.offered(offers),
             SourceEvent::Revoking { slots, lost } => {
                 self.joined &= !lost;
                 slots.iter().for_each(|&slot| self.parts.permits.close(slot));
@@ -300,6 +292,18 @@ impl<S: Source, K: Sink> Driver<S, K> {
             }
         };
         self.parts.engine.handle(now, event, &mut self.actions);
+    }
+
+    fn offered(&mut self, offers: Vec<Offer>) -> Event<Record> {
+        self.joined = true;
+        for offer in &offers {
+            let (topic, partition, topic_id) = (offer.topic.clone(), offer.partition, offer.topic_id);
+            let marked = !self.by_name.contains_key(&topic);
+            self.gauges.owned(offer.slot, &topic, partition, !marked);
+            self.owned.insert(offer.slot, Owned { topic, partition, topic_id, marked });
+            self.parts.notices.owned(offer);
+        }
+        Event::Offered(offers)
     }
 
     /// Remembers source partitions whose position was committed for the first time.
