@@ -13,6 +13,15 @@ pub mod retries_and_ordering {}
 #[doc = include_str!("docs/testing_handlers.md")]
 pub mod testing_handlers {}
 
+/// Running a service: its HTTP port, its configuration, and how it mends itself. Needs feature `service`.
+#[cfg(feature = "service")]
+#[doc = include_str!("docs/service.md")]
+pub mod service {}
+
+/// Every metric, with its type and labels.
+#[doc = include_str!("docs/metrics.md")]
+pub mod metrics {}
+
 /// The `retrial` command: options, exit codes, forms of its JSON. Needs feature `cli`.
 #[cfg(feature = "cli")]
 #[doc = include_str!("docs/command_line.md")]

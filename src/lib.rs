@@ -11,6 +11,8 @@ mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
+#[cfg(any(feature = "cli", feature = "service"))]
+mod config;
 mod error;
 mod extract;
 pub mod guide;
@@ -32,6 +34,8 @@ pub use broker::kafka::{
     TopicsError, Unreachable, Unusable,
 };
 pub use bytes::Bytes;
+#[cfg(any(feature = "cli", feature = "service"))]
+pub use config::{Config, ConfigError, ConfigMistake};
 pub use error::{BuildError, Mistake, TopicMistake};
 #[cfg(feature = "json")]
 pub use extract::Json;
