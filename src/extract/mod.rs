@@ -10,6 +10,8 @@ mod body;
 mod bytes;
 mod call;
 mod cancellation;
+#[cfg(feature = "cloudevents")]
+mod cloud_event;
 mod control;
 mod decode;
 mod encode;
@@ -19,6 +21,8 @@ mod json;
 mod key;
 mod limited;
 mod place;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod rejection;
 mod state;
 mod text;
@@ -28,8 +32,12 @@ mod whole;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(feature = "cloudevents")]
+pub use self::cloud_event::CloudEvent;
 #[cfg(feature = "json")]
-pub use self::json::Json;
+pub use self::json::{Json, StrictJson};
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::{FrameError, Protobuf, ProtobufFrame};
 pub use self::{
     arguments::Arguments,
     attempt::Attempt,
