@@ -17,6 +17,7 @@
 //! ```
 
 mod as_text;
+mod body;
 mod doctor;
 mod enqueue;
 mod error;
@@ -34,6 +35,9 @@ mod tail;
 mod topics;
 mod why;
 
+#[cfg(feature = "cli")]
+pub use body::ProtobufSchema;
+pub use body::{BodyFormat, Condition};
 pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
