@@ -108,10 +108,7 @@ fn is_structured(content_type: Option<&str>) -> Result<bool, Fault> {
 }
 
 /// An event without data in binary mode, or nobody's event.
-fn without_body<S: Sync, F: Decode<S>>(headers: &Headers) -> Result<Option<CloudEvent<F>>, Rejection>
-where
-    F: Send,
-{
+fn without_body<S: Sync, F: Decode<S>>(headers: &Headers) -> Result<Option<CloudEvent<F>>, Rejection> {
     if headers.get("ce_specversion").is_none() {
         return Ok(None);
     }

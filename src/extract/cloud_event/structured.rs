@@ -11,7 +11,10 @@ use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 
 /// Attributes, and the data if there is some.
-pub(super) fn read(document: &[u8]) -> Result<(Attributes, Option<Cow<'_, [u8]>>), Fault> {
+type Event<'a> = (Attributes, Option<Cow<'a, [u8]>>);
+
+/// The event in a document.
+pub(super) fn read(document: &[u8]) -> Result<Event<'_>, Fault> {
     let mut reader = serde_json::Deserializer::from_slice(document);
     let (attributes, data) = Document.deserialize(&mut reader)?;
     reader.end()?;
