@@ -27,7 +27,6 @@ mod letters;
 mod offsets;
 mod operation;
 mod progress;
-#[cfg(feature = "json")]
 mod replay;
 mod sift;
 mod status;
@@ -53,7 +52,6 @@ pub use operation::{
     run::By,
 };
 pub use progress::Progress;
-#[cfg(feature = "json")]
 pub use replay::{Begun, FieldIs, ReplayPart, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};
