@@ -118,8 +118,12 @@ impl Visitor for Sieve<'_, '_> {
         self.sifted.scanned += 1;
         self.sifted.next.insert(found.partition(), found.offset() + 1);
         let history = past_of(self.sift.group, found);
-        let candidate =
-            Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
+        let candidate = Candidate {
+            buried: found.time().timestamp(),
+            history: history.as_ref().ok(),
+            key: found.key(),
+            body: found.body(),
+        };
         if !self.sift.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {
             return Next::More;
         }

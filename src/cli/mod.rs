@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connection`, `settings` | which cluster and group: options, environment, a file |
 //! | `screen`, `table`, `times` | how results are written |
+//! | `values` | how bodies are read |
 //! | `payload`, `lines`, `letter_line`, `new_record` | bodies for people; records and dead letters as JSON, without loss |
 //! | `end` | what a command came to: exit codes, errors with their next step |
 //! | `consent` | a question before anything is changed |
@@ -37,6 +38,7 @@ mod table;
 mod tail;
 mod times;
 mod topics;
+mod values;
 mod why;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
