@@ -168,6 +168,7 @@ fn check_settings(settings: &Settings) -> impl Iterator<Item = (&'static str, To
 }
 
 /// An app that was checked, ready to run.
+#[derive(Clone)]
 pub struct HandlerSet {
     /// The group and the names of its own topics.
     pub(crate) names: GroupNames,

@@ -4,6 +4,12 @@
 #[doc = include_str!("docs/handlers.md")]
 pub mod handlers {}
 
+/// How bytes become values: JSON, Protobuf, CloudEvents, a format of your own. Needs features `protobuf`, `cloudevents` and
+/// `testkit` for all that it shows.
+#[cfg(all(feature = "json", feature = "protobuf", feature = "cloudevents", feature = "testkit"))]
+#[doc = include_str!("docs/formats.md")]
+pub mod formats {}
+
 /// What happens to a record that fails, and to those behind it.
 #[doc = include_str!("docs/retries_and_ordering.md")]
 pub mod retries_and_ordering {}
@@ -12,6 +18,15 @@ pub mod retries_and_ordering {}
 #[cfg(feature = "testkit")]
 #[doc = include_str!("docs/testing_handlers.md")]
 pub mod testing_handlers {}
+
+/// Running a service: its HTTP port, its configuration, and how it mends itself. Needs feature `service`.
+#[cfg(feature = "service")]
+#[doc = include_str!("docs/service.md")]
+pub mod service {}
+
+/// Every metric, with its type and labels.
+#[doc = include_str!("docs/metrics.md")]
+pub mod metrics {}
 
 /// The `retrial` command: options, exit codes, forms of its JSON. Needs feature `cli`.
 #[cfg(feature = "cli")]

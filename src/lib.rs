@@ -11,6 +11,8 @@ mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
+#[cfg(any(feature = "cli", feature = "service"))]
+mod config;
 mod error;
 mod extract;
 pub mod guide;
@@ -32,13 +34,19 @@ pub use broker::kafka::{
     TopicsError, Unreachable, Unusable,
 };
 pub use bytes::Bytes;
+#[cfg(any(feature = "cli", feature = "service"))]
+pub use config::{Config, ConfigError, ConfigMistake};
 pub use error::{BuildError, Mistake, TopicMistake};
-#[cfg(feature = "json")]
-pub use extract::Json;
+#[cfg(feature = "cloudevents")]
+pub use extract::CloudEvent;
 pub use extract::{
-    Arguments, Attempt, Call, Cancellation, FromRecord, FromRef, Headers, Key, Offset, OptionalFromRecord, Partition,
-    Rejection, State, Topic,
+    Arguments, Attempt, Body, Call, Cancellation, Decode, Destination, Encode, EncodeError, Encoded, FromRecord,
+    FromRef, Headers, Key, Limited, Offset, OptionalFromRecord, Part, Partition, Raw, Rejection, State, Topic,
 };
+#[cfg(feature = "protobuf")]
+pub use extract::{FrameError, Protobuf, ProtobufFrame};
+#[cfg(feature = "json")]
+pub use extract::{Json, StrictJson};
 pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
 pub use layer::{Around, Next};
 pub use record::Record;

@@ -255,6 +255,7 @@ impl Bound {
 }
 
 /// A topic as the runtime reads it.
+#[derive(Clone)]
 pub(crate) struct Registered {
     /// Its name.
     pub(crate) topic: Arc<str>,

@@ -8,6 +8,7 @@
 //! - Everybody reads every byte, counts each record in the same [`tally`], and has two threads for handlers.
 //! - The clock starts when a tenth of the records is handled. Start-up is a scenario of its own; and retrial, which
 //!   starts nothing before the group has accepted a commit, would else be given what was fetched ahead meanwhile.
+//! - The broker is warm: everybody has read from it before ([`measures::warm_up`]).
 //! - Client properties are those of [`clients::PROPERTIES`] for all. Only the limits of what is fetched ahead differ:
 //!   librdkafka counts them per queue, and retrial has one per partition. Their sums are equal (64 MiB).
 //! - References commit every 20 ms, which is how often retrial does under load.
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         }
     };
     let place = place::Place::find(&options);
+    measures::warm_up::run(&place, &options);
     let mut judged = true;
     for scenario in chosen {
         let report = scenario.run(&place, &options);

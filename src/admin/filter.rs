@@ -1,7 +1,7 @@
 //! Which dead letters are meant: a plain value that can be written down, shared by all that looks at dead letters and by
 //! operations that change them.
 
-use super::{as_text, fingerprint::Fingerprint};
+use super::{BodyFormat, Condition, as_text, fingerprint::Fingerprint};
 use retrial_core::{
     history::History,
     id::{Origin, OriginError},
@@ -52,6 +52,12 @@ pub struct Filter {
     /// From one of these places.
     #[serde(with = "as_text::list", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
+    /// With a body that meets all of these. That of a letter by reference only names the record, and meets none of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// How bodies are read for them.
+    #[serde(skip_serializing_if = "BodyFormat::is_json")]
+    pub body_format: BodyFormat,
 }
 
 /// A header that a record has: with this value, or, without one, whatever its value. Written `name=value` or `name`.
@@ -142,6 +148,7 @@ pub(crate) struct Candidate<'a> {
     /// What it has been through; `None` if that cannot be read.
     pub(crate) history: Option<&'a History>,
     pub(crate) key: Option<&'a [u8]>,
+    pub(crate) body: Option<&'a [u8]>,
 }
 
 impl Filter {
@@ -151,6 +158,7 @@ impl Filter {
             && self.admits_history(letter.history)
             && any_or_none(&self.keys, |key| letter.key == Some(key.as_bytes()))
             && (self.headers.is_empty() || self.admits_headers(&headers()))
+            && self.body_format.meets(&self.conditions, letter.body)
     }
 
     /// Whether a letter with these headers, ours among them, is certainly not meant. It costs little beside reading its past,
@@ -238,7 +246,9 @@ mod tests {
 
     fn admits(filter: &Filter, history: Option<&History>) -> bool {
         let buried = Some(Timestamp::from_millis(1000));
-        filter.admits(&Candidate { buried, history, key: Some(b"alice") }, || HEADERS.to_vec())
+        filter.admits(&Candidate { buried, history, key: Some(b"alice"), body: Some(br#"{"cents":7}"#) }, || {
+            HEADERS.to_vec()
+        })
     }
 
     fn filter(change: impl FnOnce(&mut Filter)) -> Filter {
@@ -255,7 +265,7 @@ mod tests {
     #[test]
     fn each_condition_admits_and_refuses() {
         type Change = fn(&mut Filter, bool);
-        let conditions: [(Change, bool); 11] = [
+        let conditions: [(Change, bool); 13] = [
             (|filter, good| filter.since = Some(Timestamp::from_millis(if good { 1000 } else { 1001 })), false),
             (|filter, good| filter.until = Some(Timestamp::from_millis(if good { 1001 } else { 1000 })), false),
             (|filter, good| filter.causes = vec![if good { Cause::Exhausted } else { Cause::Refused }], true),
@@ -267,6 +277,19 @@ mod tests {
                 false,
             ),
             (|filter, good| filter.headers = vec![if good { "flag" } else { "flag=" }.parse().unwrap()], false),
+            (
+                |filter, good| {
+                    filter.conditions = vec![if good { ".cents == 7" } else { ".cents < 7" }.parse().unwrap()]
+                },
+                false,
+            ),
+            (
+                |filter, good| {
+                    filter.body_format = BodyFormat::String;
+                    filter.conditions = vec![if good { ".a == null" } else { ".cents == 7" }.parse().unwrap()];
+                },
+                false,
+            ),
             (|filter, good| filter.min_attempts = Some(if good { 4 } else { 5 }), true),
             (|filter, good| filter.max_attempts = Some(if good { 4 } else { 3 }), true),
             (|filter, good| filter.sources = vec![if good { "orders/3" } else { "orders/4" }.parse().unwrap()], true),
@@ -319,6 +342,8 @@ mod tests {
             filter.causes = vec![Cause::Crashed];
             filter.sources = vec!["orders/3/7".parse().unwrap(), "orders".parse().unwrap()];
             filter.headers = vec!["a=b".parse().unwrap()];
+            filter.conditions = vec![".customer.id == 42".parse().unwrap()];
+            filter.body_format = BodyFormat::Hex;
             filter.fingerprints = vec![Fingerprint::of(&history())];
         });
         let text = serde_json::to_string(&filter).unwrap();

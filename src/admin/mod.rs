@@ -17,6 +17,7 @@
 //! ```
 
 mod as_text;
+mod body;
 mod doctor;
 mod enqueue;
 mod error;
@@ -26,7 +27,6 @@ mod letters;
 mod offsets;
 mod operation;
 mod progress;
-#[cfg(feature = "json")]
 mod replay;
 mod sift;
 mod status;
@@ -34,6 +34,9 @@ mod tail;
 mod topics;
 mod why;
 
+#[cfg(feature = "cli")]
+pub use body::ProtobufSchema;
+pub use body::{BodyFormat, Condition};
 pub use doctor::{Diagnosis, DoctorScope, Finding, Severity, Unchecked, diagnose};
 pub use enqueue::{Enqueued, Enqueuer, NewHeader, NewRecord};
 pub use error::AdminError;
@@ -49,7 +52,6 @@ pub use operation::{
     run::By,
 };
 pub use progress::Progress;
-#[cfg(feature = "json")]
 pub use replay::{Begun, FieldIs, ReplayPart, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
 pub use retrial_core::control::{Counts, Kind, Operation, Settlement, Span, State};
 pub use status::{DeadLettersStatus, MemberStatus, PartitionStatus, Role, Status, TierStatus, status};

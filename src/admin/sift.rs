@@ -121,8 +121,12 @@ impl Visitor for Sieve<'_, '_> {
             return Next::More;
         }
         let history = past_of(self.sift.group, found);
-        let candidate =
-            Candidate { buried: found.time().timestamp(), history: history.as_ref().ok(), key: found.key() };
+        let candidate = Candidate {
+            buried: found.time().timestamp(),
+            history: history.as_ref().ok(),
+            key: found.key(),
+            body: found.body(),
+        };
         if !self.sift.filter.admits(&candidate, || carried(found.headers(), history.is_ok()).collect()) {
             return Next::More;
         }

@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 /// Something that came from the group or its partitions.
 #[derive(Debug)]
 pub(crate) enum SourceEvent {
-    /// Partitions were assigned. Each waits for [`Source::start`].
+    /// Partitions were assigned; none of them if the member stands by. Each waits for [`Source::start`].
     Offered(Vec<Offer>),
     /// Partitions are to be given up. The source reads nothing more of them and waits for [`Source::release`].
     /// Lost ones are gone already; they, too, are released.

@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `connection`, `settings` | which cluster and group: options, environment, a file |
 //! | `screen`, `table`, `times` | how results are written |
+//! | `values` | how bodies are read |
 //! | `payload`, `lines`, `letter_line`, `new_record` | bodies for people; records and dead letters as JSON, without loss |
 //! | `end` | what a command came to: exit codes, errors with their next step |
 //! | `consent` | a question before anything is changed |
 //! | `interrupt`, `progress` | long work: Ctrl-C, and how far it is |
+//! | `config` | configuration files of services |
 //! | `generate` | completions and man pages |
 //! | the others | a command each |
 
+mod config;
 mod connection;
 mod consent;
 mod dev;
@@ -35,6 +38,7 @@ mod table;
 mod tail;
 mod times;
 mod topics;
+mod values;
 mod why;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -90,6 +94,9 @@ enum Command {
     Enqueue(enqueue::Arguments),
     /// Follow a topic, a tier, or the dead letters, with decoded values.
     Tail(tail::Arguments),
+    /// Configuration files of services: checked, shown, and one to begin with.
+    #[command(subcommand)]
+    Config(config::Command),
     /// A broker without Kafka, for developing: on a port of this machine, with these topics, until Ctrl-C.
     Dev(dev::Arguments),
     /// Completions for a shell, on standard output.
@@ -126,6 +133,7 @@ fn perform(arguments: &Arguments, screen: &Screen) -> Ended {
         Command::Replay(arguments) => replay::run(arguments, connection, screen),
         Command::Enqueue(arguments) => enqueue::run(arguments, connection, screen),
         Command::Tail(arguments) => tail::run(arguments, connection, screen),
+        Command::Config(command) => config::run(command, screen),
         Command::Dev(arguments) => dev::run(arguments, screen),
         Command::Completions(arguments) => generate::completions(arguments),
         Command::Man(arguments) => generate::man(arguments),

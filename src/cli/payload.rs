@@ -1,14 +1,13 @@
 //! Bodies, for people.
 
 use super::table::plain;
-use clap::ValueEnum;
+use crate::admin::BodyFormat;
 use std::fmt::Write;
 
 /// How a body is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug)]
 pub(super) enum Payload {
     /// JSON if it is JSON, else text if it is text, else hex.
-    #[default]
     Auto,
     /// JSON, indented.
     Json,
@@ -16,11 +15,21 @@ pub(super) enum Payload {
     Text,
     /// Bytes in hexadecimal, sixteen a line.
     Hex,
+    /// In a format of this name, which is shown as JSON.
+    Decoded(&'static str, BodyFormat),
 }
 
 impl Payload {
+    /// How keys are shown beside such bodies.
+    pub(super) fn of_keys(&self) -> &Self {
+        match self {
+            Self::Decoded(..) => &Self::Auto,
+            plain => plain,
+        }
+    }
+
     /// A body as lines, and the name of the form that was taken.
-    pub(super) fn show(self, body: Option<&[u8]>) -> (&'static str, String) {
+    pub(super) fn show(&self, body: Option<&[u8]>) -> (&'static str, String) {
         let Some(body) = body else { return ("null", String::new()) };
         match self {
             Self::Auto => match (json(body), str::from_utf8(body)) {
@@ -34,11 +43,15 @@ impl Payload {
             },
             Self::Text => ("text", lines(&String::from_utf8_lossy(body))),
             Self::Hex => ("hex", hex(body)),
+            Self::Decoded(name, format) => match format.read(Some(body)) {
+                Ok(value) => (name, indented(&value.to_string())),
+                Err(error) => ("undecodable", format!("{name}: {}\n{}", plain(&error), hex(body))),
+            },
         }
     }
 
     /// A body on one line.
-    pub(super) fn on_one_line(self, body: Option<&[u8]>) -> String {
+    pub(super) fn on_one_line(&self, body: Option<&[u8]>) -> String {
         let Some(body) = body else { return "null".to_owned() };
         let short_hex = || {
             body.iter().fold(String::with_capacity(body.len() * 2), |mut text, byte| {
@@ -51,6 +64,9 @@ impl Payload {
             Self::Hex => short_hex(),
             Self::Text | Self::Json => plain(&String::from_utf8_lossy(body)),
             Self::Auto => str::from_utf8(body).map_or_else(|_| short_hex(), plain),
+            Self::Decoded(_, format) => {
+                format.read(Some(body)).map_or_else(|_| short_hex(), |value| plain(&value.to_string()))
+            }
         }
     }
 }

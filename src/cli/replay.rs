@@ -9,8 +9,9 @@ use super::{
     progress::Bar,
     screen::Screen,
     table::{Table, count, things},
+    values::Values,
 };
-use crate::admin::{Begun, FieldIs, HeaderIs, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
+use crate::admin::{Begun, Condition, FieldIs, HeaderIs, ReplayPlan, ReplayRequest, carry_out_replay, plan_replay};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -23,7 +24,7 @@ ends it after the batch under way, and says how to go on. The same id twice does
 Examples:
   retrial replay orders --group billing --last 2h
   retrial replay orders --group billing --from-time 2026-11-22T08:00:00Z --to-time 2026-11-22T10:21:00Z --yes --rate 200
-  retrial replay orders --group billing --all --field customer.id=7 --id customer-7-again --yes
+  retrial replay orders --group billing --all --where '.customer.id == 7' --id customer-7-again --yes
   retrial replay orders --group billing --partition 3 --from-offset 184467 --to-offset 184468 --yes";
 
 #[derive(clap::Args, Debug)]
@@ -80,6 +81,11 @@ struct Picking {
     /// With this field in a JSON body (customer.id=7, items.0.sku, or a JSON pointer); may be repeated, and all must be there.
     #[arg(long, value_name = "PATH[=VALUE]")]
     field: Vec<FieldIs>,
+    /// What the body says: '.customer.id == 42', '.lines[0].sku', '.at < "2026-11-01"'; may be repeated, and all must be met.
+    #[arg(long = "where", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    #[command(flatten)]
+    values: Values,
 }
 
 #[derive(clap::Args, Debug)]
@@ -132,6 +138,8 @@ impl Arguments {
         request.keys.clone_from(&self.picking.key);
         request.headers.clone_from(&self.picking.header);
         request.fields.clone_from(&self.picking.field);
+        request.conditions.clone_from(&self.picking.conditions);
+        request.body_format = self.picking.values.format()?;
         request.past_watermark = *past_watermark;
         Ok(request)
     }

@@ -8,6 +8,7 @@ use super::{
     payload::Payload,
     screen::Screen,
     table::plain,
+    values::Values,
 };
 use crate::admin::{Beginning, Past, Progress, SeenRecord, tail};
 use clap::Args;
@@ -25,6 +26,7 @@ through is decoded.
 Examples:
   retrial tail orders
   retrial tail billing.dlq --group billing --last 10 --no-follow
+  retrial tail orders --value-format protobuf --descriptor-set shop.binpb --message shop.Order
   retrial tail billing.retry.5m --group billing --since 1h --output json";
 
 #[derive(Args, Debug)]
@@ -40,9 +42,8 @@ pub(super) struct Arguments {
     /// End after so many records.
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// How to show bodies.
-    #[arg(long, value_enum, default_value_t)]
-    payload: Payload,
+    #[command(flatten)]
+    values: Values,
 }
 
 #[derive(Args, Debug)]
@@ -98,7 +99,7 @@ impl Progress for Ear {
 
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
     let beginning = arguments.from.beginning(screen)?;
-    let kafka = connection.kafka()?;
+    let (kafka, payload) = (connection.kafka()?, arguments.values.payload()?);
     // A topic that is nobody's needs no group; the client library wants a name all the same.
     let names = if connection.has_group()? {
         connection.names()?
@@ -107,7 +108,7 @@ pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Scree
     };
     let (mut shown, mut written) = (0, Ok(()));
     let mut show = |record: SeenRecord| {
-        written = write(arguments, &record, screen);
+        written = write((arguments, &payload), &record, screen);
         shown += 1;
         let goes_on = written.is_ok() && arguments.limit.is_none_or(|limit| shown < limit);
         if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -121,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Scree
     }
 }
 
-fn write(arguments: &Arguments, record: &SeenRecord, screen: &Screen) -> Result<(), Trouble> {
+fn write((arguments, payload): (&Arguments, &Payload), record: &SeenRecord, screen: &Screen) -> Result<(), Trouble> {
     let mut out = io::stdout().lock();
     if screen.is_json() {
         let line = Line {
@@ -136,17 +137,17 @@ fn write(arguments: &Arguments, record: &SeenRecord, screen: &Screen) -> Result<
         };
         serde_json::to_writer(&mut out, &line)?;
     } else {
-        out.write_all(text(arguments, record, screen).as_bytes())?;
+        out.write_all(text(payload, record, screen).as_bytes())?;
     }
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
 
-fn text(arguments: &Arguments, record: &SeenRecord, screen: &Screen) -> String {
+fn text(payload: &Payload, record: &SeenRecord, screen: &Screen) -> String {
     let place = screen.heading(&format!("{}/{}", record.partition, record.offset));
     let mut text = format!("{place}  {}", screen.times().maybe(record.time.timestamp()));
     if let Some(key) = &record.key {
-        text.push_str(&format!("  key={}", arguments.payload.on_one_line(Some(key))));
+        text.push_str(&format!("  key={}", payload.of_keys().on_one_line(Some(key))));
     }
     for (name, value) in &record.headers {
         let value = Payload::Auto.on_one_line(value.as_deref());
@@ -159,6 +160,6 @@ fn text(arguments: &Arguments, record: &SeenRecord, screen: &Screen) -> String {
         text.push_str(&format!("  [{}, {why} after {} attempts{kind}{error}]", past.origin, past.attempts));
     }
     text.push_str("  ");
-    text.push_str(&arguments.payload.on_one_line(record.body.as_deref()));
+    text.push_str(&payload.on_one_line(record.body.as_deref()));
     text
 }

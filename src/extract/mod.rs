@@ -6,15 +6,23 @@
 
 mod arguments;
 mod attempt;
+mod body;
 mod bytes;
 mod call;
 mod cancellation;
+#[cfg(feature = "cloudevents")]
+mod cloud_event;
 mod control;
+mod decode;
+mod encode;
 mod headers;
 #[cfg(feature = "json")]
 mod json;
 mod key;
+mod limited;
 mod place;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod rejection;
 mod state;
 mod text;
@@ -24,19 +32,30 @@ mod whole;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use self::control::{Control, Host, Job, Threads};
+#[cfg(feature = "cloudevents")]
+pub use self::cloud_event::CloudEvent;
 #[cfg(feature = "json")]
-pub use self::json::Json;
+pub use self::json::{Json, StrictJson};
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::{FrameError, Protobuf, ProtobufFrame};
 pub use self::{
     arguments::Arguments,
     attempt::Attempt,
+    body::Body,
     call::Call,
     cancellation::Cancellation,
+    decode::{Decode, Part, Raw},
+    encode::{Destination, Encode, EncodeError, Encoded},
     headers::Headers,
     key::Key,
+    limited::Limited,
     place::{Offset, Partition, Topic},
     rejection::Rejection,
     state::{FromRef, State},
+};
+pub(crate) use self::{
+    control::{Control, Host, Job, Threads},
+    decode::body_extractor,
 };
 
 use std::future::Future;

@@ -3,7 +3,7 @@
 //! Each worker is one task of a tokio runtime; work goes to the one with the least to do. A topic with threads of
 //! its own has a crew, and a runtime, of its own: whatever blocks those threads stops no other topic.
 
-use super::worker::Worker;
+use super::{board::Running, worker::Worker};
 use crate::{extract::Threads, record::Record, topic::Registered};
 use retrial_core::{
     event::{Finished, Work},
@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Hurry(Slot),
     /// This assignment is over: drop its attempts.
     Abandon(Slot),
+    /// Somebody wants to know what runs.
+    Tell(mpsc::Sender<Vec<Running>>),
 }
 
 /// Attempts that ended, as one worker reports them.
@@ -79,6 +81,11 @@ impl Crew {
     /// How many workers it has.
     pub(crate) fn len(&self) -> usize {
         self.workers.len()
+    }
+
+    /// Ways to its workers, which keep none of them.
+    pub(super) fn inboxes(&self) -> impl Iterator<Item = inbox::WeakUnboundedSender<Command>> + '_ {
+        self.workers.iter().map(|member| member.inbox.downgrade())
     }
 
     /// Gives a run of work to the worker with the least to do.

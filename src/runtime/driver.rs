@@ -4,7 +4,9 @@
 //! loop around it does ([`super::service`] on a real broker, the simulator in virtual time).
 
 use super::{
+    board::{Board, Shown},
     crew::{Command, Crew, Report},
+    gauges::Gauges,
     notices::Notices,
     permit::Permits,
     saboteur::{Saboteur, sabotaged},
@@ -15,7 +17,9 @@ use crate::{
 };
 use retrial_core::{
     engine::Engine,
-    event::{Acknowledged, Action, Actions, Appended, Arrival, CommitResult, Event, HoldReason, Lineage, Notice, Work},
+    event::{
+        Acknowledged, Action, Actions, Appended, Arrival, CommitResult, Event, HoldReason, Lineage, Notice, Offer, Work,
+    },
     history::{History, HistoryError},
     id::{CommitId, Slot, TopicIndex},
     order::Order,
@@ -64,6 +68,7 @@ pub(crate) struct Parts<S, K> {
     pub(crate) permits: Arc<Permits>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) notices: Notices,
+    pub(crate) board: Arc<Board>,
     pub(crate) group: Arc<str>,
     pub(crate) session_timeout: Duration,
     /// Bytes of records that may be held.
@@ -91,11 +96,13 @@ struct Said {
 pub(crate) struct Driver<S, K> {
     parts: Parts<S, K>,
     by_name: HashMap<Arc<str>, usize>,
+    gauges: Gauges,
     actions: Actions<Record>,
     events: Vec<SourceEvent>,
     results: Vec<Acknowledged>,
     owned: HashMap<Slot, Owned>,
     said: Option<Said>,
+    joined: bool,
     leaving: bool,
     left: bool,
     fatal: Option<String>,
@@ -113,14 +120,18 @@ pub(crate) struct Turn {
 impl<S: Source, K: Sink> Driver<S, K> {
     pub(crate) fn new(parts: Parts<S, K>) -> Self {
         let by_name = parts.topics.iter().enumerate().map(|(i, topic)| (topic.name.clone(), i)).collect();
+        parts.board.begin(parts.crews.iter().flat_map(Crew::inboxes).collect());
+        let gauges = Gauges::new(Arc::clone(&parts.board));
         Self {
             parts,
             by_name,
+            gauges,
             actions: Actions::default(),
             events: Vec::new(),
             results: Vec::new(),
             owned: HashMap::new(),
             said: None,
+            joined: false,
             leaving: false,
             left: false,
             fatal: None,
@@ -141,6 +152,9 @@ impl<S: Source, K: Sink> Driver<S, K> {
         let fetched = self.take_events(now);
         let wake_at = self.parts.engine.advance(now, &mut self.actions);
         let acted = self.carry_out();
+        if self.gauges.turned(now) {
+            self.set_gauges(now);
+        }
         Turn { busy: reported || acknowledged || fetched || acted, wake_at }
     }
 
@@ -172,6 +186,17 @@ impl<S: Source, K: Sink> Driver<S, K> {
     /// The ports, to be closed at the end.
     pub(crate) fn into_ports(self) -> (S, K) {
         (self.parts.source, self.parts.sink)
+    }
+
+    fn set_gauges(&mut self, now: Timestamp) {
+        let mut standing = self.parts.engine.standing(now);
+        let buffer = self.parts.meter.held();
+        let topics = std::mem::take(&mut standing.topics);
+        let forwarding = standing.partitions.iter().map(|partition| partition.forwarding).sum();
+        let topics = self.parts.notices.levels(now, &topics, buffer, self.parts.memory, forwarding);
+        let (joined, stopping) = (self.joined, self.parts.engine.is_stopping());
+        let rest = Shown { topics, buffer, joined, stopping, ..Shown::default() };
+        self.gauges.set(now, standing, self.parts.notices.held(), rest);
     }
 
     fn take_reports(&mut self, now: Timestamp) -> bool {
@@ -216,17 +241,13 @@ impl<S: Source, K: Sink> Driver<S, K> {
 
     fn take_event(&mut self, now: Timestamp, event: SourceEvent) {
         let event = match event {
-            SourceEvent::Records(slot, batch) => Event::Arrived(slot, self.arrivals(slot, &batch)),
-            SourceEvent::Offered(offers) => {
-                for offer in &offers {
-                    let (topic, partition, topic_id) = (offer.topic.clone(), offer.partition, offer.topic_id);
-                    let marked = !self.by_name.contains_key(&topic);
-                    self.owned.insert(offer.slot, Owned { topic, partition, topic_id, marked });
-                    self.parts.notices.owned(offer);
-                }
-                Event::Offered(offers)
+            SourceEvent::Records(slot, batch) => {
+                self.gauges.arrived(slot, &batch);
+                Event::Arrived(slot, self.arrivals(slot, &batch))
             }
+            SourceEvent::Offered(offers) => self.offered(offers),
             SourceEvent::Revoking { slots, lost } => {
+                self.joined &= !lost;
                 slots.iter().for_each(|&slot| self.parts.permits.close(slot));
                 self.parts.notices.revoking(&slots, lost);
                 Event::Revoking { slots, lost }
@@ -243,12 +264,13 @@ impl<S: Source, K: Sink> Driver<S, K> {
             SourceEvent::Committed(id, result) => {
                 let said = self.said.take_if(|said| said.id == id);
                 if let (Some(said), CommitResult::Accepted { refused }) = (said, &result) {
+                    self.parts.notices.acknowledged(self.parts.permits.now() - said.at);
                     let late = sabotaged(Saboteur::CountsLeaseFromAnswer);
                     let alive = if late { self.parts.permits.now() } else { said.at };
                     self.parts.permits.extend_lease(alive, self.parts.session_timeout);
                     self.mark(&said.slots, refused);
                 }
-                self.parts.notices.committed(&result, self.parts.meter.held(), self.parts.memory);
+                self.parts.notices.committed(&result);
                 Event::Committed(id, result)
             }
             SourceEvent::Unreadable(slot, detail) => {
@@ -270,6 +292,18 @@ impl<S: Source, K: Sink> Driver<S, K> {
             }
         };
         self.parts.engine.handle(now, event, &mut self.actions);
+    }
+
+    fn offered(&mut self, offers: Vec<Offer>) -> Event<Record> {
+        self.joined = true;
+        for offer in &offers {
+            let (topic, partition, topic_id) = (offer.topic.clone(), offer.partition, offer.topic_id);
+            let marked = !self.by_name.contains_key(&topic);
+            self.gauges.owned(offer.slot, &topic, partition, !marked);
+            self.owned.insert(offer.slot, Owned { topic, partition, topic_id, marked });
+            self.parts.notices.owned(offer);
+        }
+        Event::Offered(offers)
     }
 
     /// Remembers source partitions whose position was committed for the first time.
@@ -323,6 +357,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
                 self.parts.source.start(slot, offset);
             }
             Action::Commit(id, entries) => {
+                self.parts.notices.committing(&entries);
                 let slots = entries.iter().map(|entry| entry.slot).collect();
                 self.said = Some(Said { id, at: self.parts.permits.now(), slots });
                 self.parts.source.commit(id, entries);
@@ -331,6 +366,7 @@ impl<S: Source, K: Sink> Driver<S, K> {
                 for slot in &slots {
                     self.parts.permits.close(*slot);
                     self.owned.remove(slot);
+                    self.gauges.released(*slot);
                 }
                 self.parts.notices.released(&slots);
                 self.parts.source.release(&slots);

@@ -11,14 +11,18 @@
 //! (or of the topic's own threads) and never waits for the broker. It sees only the ports.
 
 pub(crate) mod blocking;
+#[cfg_attr(not(feature = "service"), expect(dead_code, reason = "the HTTP port shows it"))]
+pub(crate) mod board;
 pub(crate) mod crew;
 pub(crate) mod driver;
+mod gauges;
 mod notices;
 pub(crate) mod permit;
 mod running;
 pub(crate) mod saboteur;
 #[cfg(test)]
 mod tests;
+mod timing;
 pub(crate) mod turning;
 mod worker;
 

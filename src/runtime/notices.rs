@@ -3,18 +3,24 @@
 //! Nothing here is a line per record at the default log level.
 
 use super::crew::Report;
-use crate::metrics::{
-    GroupCounters, TopicCounters, dead_letters, held_partitions, hops, ignored_metadata, lost_partitions, lost_records,
-    restarted_partitions, suspects,
+use crate::{
+    clock,
+    metrics::{
+        GroupCounters, TopicCounters, held_partitions, hops, ignored_metadata, lost_partitions, lost_records,
+        restarted_partitions, seconds, suspects,
+    },
 };
 use retrial_core::{
-    event::{CommitResult, Finished, HoldReason, Notice, Offer},
+    engine::TopicStanding,
+    event::{CommitEntry, CommitResult, Finished, HoldReason, Notice, Offer},
     id::{Slot, TopicIndex},
     outcome::{Cause, Outcome},
+    time::Timestamp,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 use tracing::{debug, error, info, warn};
 
@@ -29,6 +35,8 @@ pub(crate) struct Notices {
     places: HashMap<Slot, (Arc<str>, i32)>,
     /// Partitions that take nothing, as the gauge has them.
     held: Vec<(Slot, HoldReason)>,
+    /// When partitions that are not given up yet were revoked.
+    revoked: HashMap<Slot, Timestamp>,
     /// What was said of commits that were not accepted as a whole, since one was.
     refused: BTreeSet<String>,
     /// Dead letters since they were last told: how many, and the last kind of failure.
@@ -49,6 +57,7 @@ impl Notices {
             counters: GroupCounters::new(),
             places: HashMap::new(),
             held: Vec::new(),
+            revoked: HashMap::new(),
             refused: BTreeSet::new(),
             untold: BTreeMap::new(),
         }
@@ -61,6 +70,8 @@ impl Notices {
 
     pub(crate) fn revoking(&mut self, slots: &[Slot], lost: bool) {
         self.counters.rebalances.increment(1);
+        let now = clock::now();
+        self.revoked.extend(slots.iter().map(|slot| (*slot, now)));
         let (group, partitions) = (&*self.group, slots.len());
         if !lost {
             return info!(group, partitions, "partitions revoked");
@@ -78,12 +89,57 @@ impl Notices {
     pub(crate) fn released(&mut self, slots: &[Slot]) {
         self.let_go(|(slot, _)| slots.contains(slot));
         slots.iter().for_each(|slot| drop(self.places.remove(slot)));
+        let began = slots.iter().filter_map(|slot| self.revoked.remove(slot)).min();
+        if let Some(began) = began.filter(|_| self.revoked.is_empty()) {
+            self.counters.rebalance.record(clock::now().since(began).as_secs_f64());
+        }
     }
 
-    /// A commit ended; with it the memory gauge is brought up to date.
-    pub(crate) fn committed(&mut self, result: &CommitResult, held: usize, limit: usize) {
-        self.counters.buffer_bytes.set(held as f64);
+    /// A commit goes out.
+    pub(crate) fn committing(&self, entries: &[CommitEntry]) {
+        for (topic, counters) in &self.topics {
+            let of_topic =
+                entries.iter().filter(|entry| self.places.get(&entry.slot).is_some_and(|(name, _)| name == topic));
+            if let Some(bytes) = of_topic.map(|entry| entry.metadata.len()).max() {
+                counters.metadata.set(bytes as f64);
+            }
+        }
+    }
+
+    /// A commit was acknowledged after this time.
+    pub(crate) fn acknowledged(&self, after: Duration) {
+        self.counters.commit.record(after.as_secs_f64());
+    }
+
+    /// Sets the levels of topics and of the whole, and names the topics.
+    pub(crate) fn levels(
+        &self,
+        now: Timestamp,
+        topics: &[TopicStanding],
+        buffer: usize,
+        limit: usize,
+        forwarding: usize,
+    ) -> Vec<(Arc<str>, TopicStanding)> {
+        self.counters.buffer_bytes.set(buffer as f64);
         self.counters.buffer_limit.set(limit as f64);
+        self.counters.producer_queue.set(forwarding as f64);
+        self.counters.last_turn.set(seconds(now));
+        let level = |((name, counters), standing): (&(Arc<str>, TopicCounters), &TopicStanding)| {
+            counters.in_flight.set(standing.in_flight as f64);
+            counters.in_flight_limit.set(standing.limit as f64);
+            counters.ready.set(standing.ready as f64);
+            (Arc::clone(name), *standing)
+        };
+        self.topics.iter().zip(topics).map(level).collect()
+    }
+
+    /// Partitions that take nothing, and why.
+    pub(crate) fn held(&self) -> &[(Slot, HoldReason)] {
+        &self.held
+    }
+
+    /// A commit ended.
+    pub(crate) fn committed(&mut self, result: &CommitResult) {
         self.tell_buried();
         match result {
             CommitResult::Rebalancing => {
@@ -102,7 +158,7 @@ impl Notices {
     }
 
     /// Counts the attempts of one report.
-    pub(crate) fn finished(&self, report: &Report) {
+    pub(crate) fn finished(&mut self, report: &Report) {
         let mut done = vec![0_u64; self.topics.len()];
         for attempt in &report.finished {
             match attempt {
@@ -117,8 +173,11 @@ impl Notices {
         }
     }
 
-    fn count(&self, topic: TopicIndex, outcome: &Outcome) {
-        let Some((_, counters)) = self.topics.get(usize::from(topic.0)) else { return };
+    fn count(&mut self, topic: TopicIndex, outcome: &Outcome) {
+        let Some((_, counters)) = self.topics.get_mut(usize::from(topic.0)) else { return };
+        if let Outcome::Retry(why) | Outcome::RetryAfter(_, why) | Outcome::Dead(_, why) = outcome {
+            counters.kinds.failed(why.kind());
+        }
         match outcome {
             Outcome::Done => counters.attempts_done.increment(1),
             Outcome::Retry(_) | Outcome::RetryAfter(..) => counters.attempts_retried.increment(1),
@@ -255,7 +314,9 @@ impl Notices {
     /// Dead letters are counted one by one and told together, with the last kind of failure: a bad deploy may bury
     /// thousands a second.
     fn buried(&mut self, topic: TopicIndex, cause: Cause, kind: &str) {
-        dead_letters(self.topic(topic), cause.as_str()).increment(1);
+        if let Some((_, counters)) = self.topics.get(usize::from(topic.0)) {
+            counters.buried(cause);
+        }
         let untold = self.untold.entry((topic, cause)).or_default();
         untold.0 += 1;
         kind.clone_into(&mut untold.1);
@@ -272,5 +333,7 @@ impl Notices {
 impl Drop for Notices {
     fn drop(&mut self) {
         self.tell_buried();
+        // Of a service that begins anew, the gauge counts on.
+        self.let_go(|_| true);
     }
 }

@@ -9,7 +9,9 @@
 //!    and after a last turn of its own if its time is over.
 
 use super::{
+    board,
     saboteur::{Saboteur, sabotaged},
+    timing::source_time,
     worker::{BoxedAttempt, discard, poll, report},
 };
 use crate::{extract::Control, record::Record};
@@ -18,6 +20,7 @@ use retrial_core::{
     event::{Finished, Work},
     id::{Slot, TopicIndex},
     outcome::{Outcome, Reason},
+    time::Timestamp,
 };
 use std::{
     collections::VecDeque,
@@ -28,6 +31,7 @@ use std::{
         atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -39,6 +43,7 @@ pub(super) struct Running {
     pub(super) work: Work<Record>,
     pub(super) future: BoxedAttempt,
     pub(super) control: Arc<Control>,
+    pub(super) began: Instant,
 }
 
 /// Names a pending attempt: its place among the reins, and a number that is never used again.
@@ -53,6 +58,9 @@ pub(super) struct End {
     name: Name,
     pub(super) topic: TopicIndex,
     pub(super) finished: Finished<Record>,
+    pub(super) took: Duration,
+    /// The source time of a record that is done.
+    pub(super) done: Option<Timestamp>,
     /// The box, if it can be used again.
     pub(super) spare: Option<BoxedAttempt>,
 }
@@ -67,6 +75,8 @@ struct Reins {
     slot: Slot,
     record: Record,
     control: Arc<Control>,
+    began: Instant,
+    attempt: u32,
     order: Arc<Order>,
 }
 
@@ -120,17 +130,20 @@ impl Future for Pending {
         if state == RUNS && polled.is_pending() {
             return Poll::Pending;
         }
-        let Some(Running { work, future, .. }) = this.running.take() else { return Poll::Pending };
-        let (name, topic) = (this.name, work.topic);
+        let Some(Running { work, future, began, .. }) = this.running.take() else { return Poll::Pending };
+        let (name, topic, took) = (this.name, work.topic, began.elapsed());
         Poll::Ready(match polled {
-            Poll::Ready(Ok(outcome)) => End { name, topic, finished: report(work, outcome), spare: Some(future) },
+            Poll::Ready(Ok(outcome)) => {
+                let done = matches!(outcome, Outcome::Done).then(|| source_time(&work)).flatten();
+                End { name, topic, took, done, finished: report(work, outcome), spare: Some(future) }
+            }
             Poll::Ready(Err(outcome)) => {
                 discard(future);
-                End { name, topic, finished: report(work, outcome), spare: None }
+                End { name, topic, took, done: None, finished: report(work, outcome), spare: None }
             }
             Poll::Pending => {
                 discard(future);
-                End { name, topic, finished: given_up(work, state), spare: None }
+                End { name, topic, took, done: None, finished: given_up(work, state), spare: None }
             }
         })
     }
@@ -174,8 +187,9 @@ impl Attempts {
         let number = self.numbers;
         let order = Arc::new(Order { state: AtomicU8::new(RUNS), waker: AtomicWaker::new() });
         let (slot, record) = (running.work.ticket.slot, running.work.record.clone());
-        let (control, order_too) = (Arc::clone(&running.control), Arc::clone(&order));
-        let name = self.hold(Reins { number, slot, record, control, order: order_too });
+        let (control, order_too, began) = (Arc::clone(&running.control), Arc::clone(&order), running.began);
+        let attempt = running.work.history.as_ref().map_or(0, |history| history.attempts) + 1;
+        let name = self.hold(Reins { number, slot, record, control, began, attempt, order: order_too });
         let topic = usize::from(running.work.topic.0);
         if let (Some(deadline), Some(queue)) = (deadline, self.deadlines.get_mut(topic)) {
             queue.push_back((deadline, name));
@@ -252,6 +266,18 @@ impl Attempts {
                 return;
             }
         }
+    }
+
+    /// What runs, for people.
+    pub(super) fn running(&self) -> Vec<board::Running> {
+        let shown = |reins: &Reins| board::Running {
+            topic: reins.record.topic().into(),
+            partition: reins.record.partition(),
+            offset: reins.record.offset(),
+            attempt: reins.attempt,
+            for_: reins.began.elapsed(),
+        };
+        self.reins.iter().flatten().map(shown).collect()
     }
 
     /// Fires the tokens of an assignment's attempts.

@@ -6,10 +6,7 @@ use crate::{
     clock,
 };
 use retrial_core::time::Timestamp;
-use std::{
-    sync::mpsc::{Receiver, TryRecvError},
-    time::Duration,
-};
+use std::{sync::mpsc::TryRecvError, time::Duration};
 
 /// The longest wait without a turn: the client library must be served, and it is the net under every lost wake-up.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -24,28 +21,46 @@ pub(crate) enum Stop {
     Drain(Duration),
     /// At once: what runs is run again by the next owner.
     Now,
+    /// At once, to begin anew with another client.
+    Rebuild,
+}
+
+/// How the loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// As it was asked to.
+    Well,
+    /// The client is broken for good.
+    Broken(String),
+    /// To begin anew.
+    ToBeRebuilt,
 }
 
 /// Turns until the group was left, the client is broken, or a stop has taken too long. Gives the ports back.
-pub(crate) fn run<S: Source, K: Sink>(mut driver: Driver<S, K>, stops: &Receiver<Stop>) -> (S, K, Result<(), String>) {
+pub(crate) fn run<S: Source, K: Sink>(
+    mut driver: Driver<S, K>,
+    mut asked: impl FnMut() -> Result<Stop, TryRecvError>,
+) -> (S, K, Ended) {
     let mut give_up: Option<Timestamp> = None;
     let result = loop {
         let now = clock::now();
-        match stops.try_recv() {
+        match asked() {
             Ok(Stop::Drain(drain)) => {
                 driver.stop(now, drain);
                 give_up = Some(now.after(drain.saturating_add(LEAVING)));
             }
-            Ok(Stop::Now) => break Ok(()),
-            Err(TryRecvError::Disconnected) if give_up.is_none() => break Ok(()),
-            Err(_) => {}
+            Ok(Stop::Now) => break Ended::Well,
+            // A stop that is under way ends by itself.
+            Ok(Stop::Rebuild) if give_up.is_none() => break Ended::ToBeRebuilt,
+            Err(TryRecvError::Disconnected) if give_up.is_none() => break Ended::Well,
+            Ok(Stop::Rebuild) | Err(_) => {}
         }
         let turn = driver.turn(now);
         if let Some(why) = driver.fatal() {
-            break Err(why.to_owned());
+            break Ended::Broken(why.to_owned());
         }
         if driver.has_left() || give_up.is_some_and(|at| at <= now) {
-            break Ok(());
+            break Ended::Well;
         }
         if !turn.busy {
             let limit = turn.wake_at.map_or(LONGEST_WAIT, |at| at.since(clock::now()).min(LONGEST_WAIT));

@@ -15,6 +15,7 @@ use crate::{
     runtime::{
         running::{Attempts, Running},
         saboteur::{Saboteur, sabotaged},
+        timing::Timing,
     },
 };
 use retrial_core::{
@@ -34,7 +35,7 @@ use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 use tokio_util::sync::ReusableBoxFuture;
 
 /// Attempts begun between two looks at everything else.
-const TURN: usize = 32;
+pub(super) const TURN: usize = 32;
 
 /// A report is sent at the latest when it has this many attempts.
 const REPORT: usize = 128;
@@ -66,6 +67,7 @@ pub(super) struct Worker {
     control: Arc<Control>,
     queue: VecDeque<Work<Record>>,
     attempts: Attempts,
+    timing: Timing,
     finished: Vec<Finished<Record>>,
     closed: bool,
 }
@@ -86,6 +88,7 @@ impl Worker {
             control: Control::new(Arc::clone(&host)),
             host,
             attempts: Attempts::new(desks.len()),
+            timing: Timing::new(place.handlers.iter().map(|topic| &*topic.topic)),
             desks,
             place,
             queue: VecDeque::new(),
@@ -101,6 +104,8 @@ impl Worker {
                 Some(Command::Run(work)) => self.queue.extend(work),
                 Some(Command::Hurry(slot)) => self.attempts.hurry(slot),
                 Some(Command::Abandon(slot)) => self.abandon(slot),
+                // Who asked may have given up waiting.
+                Some(Command::Tell(ask)) => drop(ask.send(self.attempts.running())),
                 None => {
                     self.closed = true;
                     return;
@@ -127,15 +132,19 @@ impl Worker {
             return 0;
         }
         let (now, watch) = (Instant::now(), self.place.permits.now());
-        for begun in 0..TURN {
-            let Some(work) = self.queue.pop_front() else { return begun };
+        self.timing.turn_begins(now);
+        let mut begun = 0;
+        while begun < TURN {
+            let Some(work) = self.queue.pop_front() else { break };
+            begun += 1;
             if self.place.permits.allows(work.ticket.slot, watch) {
                 self.attempt(work, now, cx);
             } else {
                 self.finished.push(Finished::Unstarted(Box::new(work)));
             }
         }
-        TURN
+        self.timing.turn_ends(now, begun);
+        begun
     }
 
     fn attempt(&mut self, work: Work<Record>, now: Instant, cx: &mut Context<'_>) {
@@ -153,19 +162,21 @@ impl Worker {
         let Some(mut future) = future else { return };
         match poll(&mut future, cx) {
             Poll::Ready(Ok(outcome)) => {
+                self.timing.at_once(&work, matches!(outcome, Outcome::Done));
                 self.finished.push(report(work, outcome));
                 keep(&mut desk.spare, future);
                 Control::reuse(&mut self.control);
             }
             Poll::Ready(Err(panicked)) => {
                 discard(future);
+                self.timing.at_once(&work, false);
                 self.finished.push(report(work, panicked));
                 self.control = Control::new(Arc::clone(&self.host));
             }
             Poll::Pending => {
                 let control = std::mem::replace(&mut self.control, Control::new(Arc::clone(&self.host)));
                 let deadline = desk.timeout.map(|timeout| now + timeout);
-                self.attempts.add(Running { work, future, control }, deadline);
+                self.attempts.add(Running { work, future, control, began: now }, deadline);
             }
         }
     }
@@ -179,6 +190,7 @@ impl Worker {
             if let (Some(future), Some(desk)) = (end.spare, self.desks.get_mut(topic)) {
                 keep(&mut desk.spare, future);
             }
+            self.timing.ended(topic, end.took, end.done);
             self.finished.push(end.finished);
         }
         TURN
@@ -188,6 +200,7 @@ impl Worker {
         if self.finished.is_empty() {
             return;
         }
+        self.timing.flush();
         // The next report is likely to be as long.
         let next = Vec::with_capacity(self.finished.len());
         let mut finished = std::mem::replace(&mut self.finished, next);

@@ -2,6 +2,8 @@
 
 use super::{
     ServiceError, Settings,
+    health::Health,
+    observer::{self, Observed, Observer},
     watch::{self, Watch, Watched},
 };
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     runtime::{
         Notices, Permits,
         blocking::BlockingThreads,
+        board::Board,
         crew::{Crew, Workplace},
         driver::{Driver, Parts, TopicPlan},
     },
@@ -42,7 +45,7 @@ const READ_CONTROL: Duration = Duration::from_secs(30);
 pub(super) struct Prepared {
     names: GroupNames,
     ladder: Ladder,
-    topics: Vec<Registered>,
+    topics: Arc<[Registered]>,
     pub(super) settings: Settings,
     kafka: Kafka,
     cluster: Arc<Cluster>,
@@ -77,7 +80,17 @@ pub(super) fn prepare(app: HandlerSet, kafka: Kafka, settings: Settings) -> Resu
     }
     summary.iter().for_each(|line| tracing::info!(group = names.group(), "{line}"));
     found.warnings.iter().for_each(|warning| tracing::warn!(group = names.group(), "{warning}"));
-    Ok(Prepared { names, ladder, topics, settings, kafka, cluster: Arc::new(cluster), found, marks, summary })
+    Ok(Prepared {
+        names,
+        ladder,
+        topics: topics.into(),
+        settings,
+        kafka,
+        cluster: Arc::new(cluster),
+        found,
+        marks,
+        summary,
+    })
 }
 
 /// A group that has read nothing must not run through months of records because nobody thought of it (RULES 6).
@@ -146,12 +159,36 @@ pub(super) struct Assembled {
     pub(super) runtimes: Vec<Runtime>,
     pub(super) marker: Option<Marker>,
     pub(super) watch: Option<Watch>,
+    pub(super) observer: Observer,
+    pub(super) permits: Arc<Permits>,
     pub(super) cluster: Arc<Cluster>,
 }
 
-/// Makes clients, crews and the driver. Must be called within the runtime that handlers run on.
-pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
-    let ambient = Handle::try_current().map_err(|_| ServiceError::NoRuntime)?;
+/// What stays the same when a client is made anew.
+pub(super) struct Surroundings {
+    /// The runtime that handlers run on.
+    pub(super) ambient: Handle,
+    pub(super) board: Arc<Board>,
+    pub(super) health: Arc<Health>,
+    /// Told when fetching has stopped.
+    pub(super) stalled: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+fn observe(prepared: &Prepared, around: &Surroundings) -> Result<Observer, ServiceError> {
+    let stalled = Arc::clone(&around.stalled);
+    let observed = Observed {
+        cluster: Arc::clone(&prepared.cluster),
+        topic: prepared.topics.first().map(|topic| topic.topic.to_string()).unwrap_or_default(),
+        board: Arc::clone(&around.board),
+        health: Arc::clone(&around.health),
+        stalled: Box::new(move |why| stalled(why)),
+    };
+    observer::start(observed).map_err(ServiceError::Thread)
+}
+
+/// Makes clients, crews and the driver.
+pub(super) fn assemble(prepared: Prepared, around: &Surroundings) -> Result<Assembled, ServiceError> {
+    let Surroundings { ambient, board, health, .. } = around;
     let session_timeout = prepared.kafka.properties.session_timeout()?;
     let meter = Arc::new(Meter::default());
     let source = source(&prepared, Arc::clone(&meter))?;
@@ -159,7 +196,8 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
     let (samples, sampled) = mpsc::channel();
     let marker = marker(&prepared, samples)?;
     let (alarms, alarmed) = mpsc::channel();
-    let watch = watch(&prepared, alarms, source.waker())?;
+    let watch = watch(&prepared, alarms, source.waker(), health)?;
+    let observer = observe(&prepared, around)?;
     let cluster = Arc::clone(&prepared.cluster);
     let engine = Engine::new(engine_config(&prepared, session_timeout), prepared.names.clone());
     let group: Arc<str> = prepared.names.group().into();
@@ -167,7 +205,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
     let notices = Notices::new(Arc::clone(&group), limits.collect::<Vec<_>>());
     let permits = Arc::new(Permits::new());
     let (reports, reported) = mpsc::channel();
-    let handlers: Arc<[Registered]> = prepared.topics.into();
+    let handlers = prepared.topics;
     let place = Workplace {
         handlers: Arc::clone(&handlers),
         group: Arc::clone(&group),
@@ -176,7 +214,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
         waker: source.waker(),
         threads: Arc::new(BlockingThreads::new(prepared.settings.blocking_threads)),
     };
-    let (crews, topics, runtimes) = crews(&handlers, &ambient, &place)?;
+    let (crews, topics, runtimes) = crews(&handlers, ambient, &place)?;
     let mark = marker.as_ref().map(Marker::handle);
     let parts = Parts {
         engine,
@@ -187,10 +225,11 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
         reports: reported,
         samples: sampled,
         alarms: alarmed,
-        permits,
+        permits: Arc::clone(&permits),
         meter,
         memory: prepared.settings.memory,
         notices,
+        board: Arc::clone(board),
         group,
         session_timeout,
         mark: Box::new(move |topic, partition, id| {
@@ -199,7 +238,7 @@ pub(super) fn assemble(prepared: Prepared) -> Result<Assembled, ServiceError> {
             }
         }),
     };
-    Ok(Assembled { driver: Driver::new(parts), runtimes, marker, watch, cluster })
+    Ok(Assembled { driver: Driver::new(parts), runtimes, marker, watch, observer, permits, cluster })
 }
 
 fn source(prepared: &Prepared, meter: Arc<Meter>) -> Result<KafkaSource, ServiceError> {
@@ -254,7 +293,12 @@ fn marker(prepared: &Prepared, samples: mpsc::Sender<ClockSample>) -> Result<Opt
 }
 
 /// The embedded broker has no settings to verify.
-fn watch(prepared: &Prepared, alarms: mpsc::Sender<String>, waker: Waker) -> Result<Option<Watch>, ServiceError> {
+fn watch(
+    prepared: &Prepared,
+    alarms: mpsc::Sender<String>,
+    waker: Waker,
+    health: &Arc<Health>,
+) -> Result<Option<Watch>, ServiceError> {
     if !prepared.cluster.has_settings() {
         return Ok(None);
     }
@@ -266,6 +310,7 @@ fn watch(prepared: &Prepared, alarms: mpsc::Sender<String>, waker: Waker) -> Res
         may_trim: prepared.kafka.trim_tiers,
         kafka: prepared.kafka.clone(),
         said: prepared.found.warnings.clone(),
+        health: Arc::clone(health),
     };
     let watch = watch::start(watched, prepared.settings.verify_every, alarms, waker);
     Ok(Some(watch.map_err(ServiceError::Thread)?))

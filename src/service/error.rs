@@ -34,6 +34,14 @@ pub enum ServiceError {
     /// A thread or runtime could not be made.
     #[error("no thread could be made: {0}")]
     Thread(std::io::Error),
+    /// The HTTP port could not be opened.
+    #[error("the HTTP port cannot be opened on {address}: {why}")]
+    Http {
+        /// Where it was to listen.
+        address: std::net::SocketAddr,
+        /// The system's words.
+        why: std::io::Error,
+    },
     /// There is no tokio runtime to run handlers on.
     #[error("a service must be started within a tokio runtime, where its handlers run")]
     NoRuntime,
@@ -43,4 +51,11 @@ pub enum ServiceError {
     /// The service's thread is gone without a word.
     #[error("the service was stopped before it could answer")]
     Stopped,
+}
+
+impl ServiceError {
+    /// Whether it may be another time, without anybody's help.
+    pub(super) fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Topics(TopicsError::Unreachable(_)) | Self::Positions(_))
+    }
 }

@@ -1,21 +1,26 @@
 //! A service: an app's handlers, run as one member of their consumer group.
 
 mod assembly;
+#[cfg(any(feature = "cli", feature = "service"))]
+mod configured;
 mod error;
+#[cfg_attr(not(feature = "service"), expect(dead_code, reason = "the HTTP port tells it"))]
+mod health;
+mod keeper;
+mod observer;
+#[cfg(feature = "service")]
+mod port;
 mod settings;
 mod watch;
 
 pub use error::ServiceError;
 pub use settings::Settings;
 
-use crate::{
-    app::HandlerSet,
-    broker::kafka::{Kafka, KafkaSink, KafkaSource},
-    runtime::turning::{Stop, run},
-};
-use assembly::{Assembled, Prepared};
-use std::{future::Future, sync::mpsc, thread, time::Duration};
-use tokio::{runtime::Runtime, signal, sync::oneshot};
+use crate::{app::HandlerSet, broker::kafka::Kafka, runtime::turning::Stop};
+use assembly::Prepared;
+use keeper::{Keeper, Recipe};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{signal, sync::oneshot};
 
 /// How long ending the client may take before it is left to the end of the process.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -35,6 +40,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// # Ok(()) }
 /// ```
 pub struct Service {
+    recipe: Recipe,
     prepared: Prepared,
 }
 
@@ -53,9 +59,11 @@ impl Service {
     /// # Errors
     /// As [`Service::connect`].
     pub async fn connect_with(app: HandlerSet, kafka: Kafka, settings: Settings) -> Result<Self, ServiceError> {
+        let recipe = Recipe { app, kafka, settings };
+        let Recipe { app, kafka, settings } = recipe.clone();
         let prepare = move || assembly::prepare(app, kafka, settings);
         let prepared = tokio::task::spawn_blocking(prepare).await.map_err(|_| ServiceError::Stopped)??;
-        Ok(Self { prepared })
+        Ok(Self { recipe, prepared })
     }
 
     /// What the service is about to do, in a few lines: topics, partitions, order, tiers, and what was found.
@@ -107,25 +115,21 @@ impl Service {
     /// The client or a thread that could not be made.
     pub fn start(self) -> Result<Running, ServiceError> {
         let drain = self.prepared.settings.drain;
-        let Assembled { driver, runtimes, marker, watch, cluster } = assembly::assemble(self.prepared)?;
-        let (stops, stopping) = mpsc::channel();
-        let waker = driver.waker();
+        #[cfg(feature = "service")]
+        let (group, http) = (self.recipe.app.group().to_owned(), self.prepared.settings.http);
+        #[cfg(feature = "service")]
+        let listener = http.map(port::bind).transpose()?;
         let (done, ended) = oneshot::channel();
-        let turn = move || {
-            let (source, sink, result) = run(driver, &stopping);
-            drop(watch);
-            close(source, sink);
-            if let Some(marker) = marker {
-                marker.close(CLOSING);
-            }
-            runtimes.into_iter().for_each(Runtime::shutdown_background);
-            // An embedded broker ends with its last user, which must be after the clients.
-            drop(cluster);
-            // Nobody waits for the result of a service that was dropped.
-            let _ = done.send(result.map_err(ServiceError::Broken));
-        };
-        thread::Builder::new().name("retrial-driver".into()).spawn(turn).map_err(ServiceError::Thread)?;
-        Ok(Running { stops, waker, ended, drain })
+        let keeper = Keeper::start(self.recipe, self.prepared, done)?;
+        #[cfg(feature = "service")]
+        let port = listener.map(|listener| port::open(listener, group, &keeper)).transpose()?;
+        Ok(Running {
+            keeper,
+            ended,
+            drain,
+            #[cfg(feature = "service")]
+            port,
+        })
     }
 }
 
@@ -135,31 +139,30 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// First what was sent is waited for, then the client ends.
-fn close(source: KafkaSource, sink: KafkaSink) {
-    use crate::broker::{Sink, Source};
-    Box::new(sink).close(CLOSING);
-    Box::new(source).close(CLOSING);
-}
-
 /// A service that runs. Dropping it stops the service at once: what runs is run again by the next owner.
-#[derive(Debug)]
 pub struct Running {
-    stops: mpsc::Sender<Stop>,
-    waker: crate::broker::Waker,
+    keeper: Arc<Keeper>,
     ended: oneshot::Receiver<Result<(), ServiceError>>,
     drain: Duration,
+    #[cfg(feature = "service")]
+    port: Option<port::Port>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("drain", &self.drain).finish_non_exhaustive()
+    }
 }
 
 impl Running {
     /// Asks it to take nothing new, finish what runs within the drain time, commit, and leave the group.
     pub fn stop(&self) {
-        self.tell(Stop::Drain(self.drain));
+        self.keeper.tell(Stop::Drain(self.drain));
     }
 
     /// Asks it to leave at once.
     pub fn stop_now(&self) {
-        self.tell(Stop::Now);
+        self.keeper.tell(Stop::Now);
     }
 
     /// Waits until it has ended.
@@ -170,16 +173,17 @@ impl Running {
         (&mut self.ended).await.unwrap_or(Err(ServiceError::Stopped))
     }
 
-    fn tell(&self, stop: Stop) {
-        // It may have ended by itself.
-        let _ = self.stops.send(stop);
-        self.waker.wake();
+    /// Where the HTTP port listens, if there is one: the port that was found, where any was asked for.
+    #[cfg(feature = "service")]
+    #[must_use]
+    pub fn http_address(&self) -> Option<std::net::SocketAddr> {
+        self.port.as_ref().map(|port| port.address)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.tell(Stop::Now);
+        self.keeper.tell(Stop::Now);
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Settings {
     pub(crate) concurrency: Option<usize>,
     pub(crate) start_at: StartAt,
     pub(crate) verify_every: Duration,
+    #[cfg(feature = "service")]
+    pub(crate) http: Option<std::net::SocketAddr>,
 }
 
 impl Default for Settings {
@@ -27,6 +29,8 @@ impl Default for Settings {
             concurrency: None,
             start_at: StartAt::Unset,
             verify_every: Duration::from_secs(60),
+            #[cfg(feature = "service")]
+            http: None,
         }
     }
 }
@@ -91,6 +95,22 @@ impl Settings {
     pub fn verify_every(mut self, interval: Duration) -> Self {
         self.verify_every = interval;
         self
+    }
+
+    /// Opens the HTTP port (health, metrics, status) on this address; port 0 is any that is free, which
+    /// [`Running::http_address`](crate::Running::http_address) tells. Default: no port. Needs feature `service`.
+    #[cfg(feature = "service")]
+    #[must_use]
+    pub fn http_address(mut self, address: std::net::SocketAddr) -> Self {
+        self.http = Some(address);
+        self
+    }
+
+    /// Opens the HTTP port on 127.0.0.1. Needs feature `service`.
+    #[cfg(feature = "service")]
+    #[must_use]
+    pub fn http_port(self, port: u16) -> Self {
+        self.http_address((std::net::Ipv4Addr::LOCALHOST, port).into())
     }
 
     /// Where a group that has never read its source topics begins. Default: the earliest record; but if that is

@@ -4,6 +4,7 @@
 //! waiting records die by retention before they are due. What would have refused the start ends the service; what is
 //! missing or weak is said once, and again when it changes.
 
+use super::health::Health;
 use crate::{
     broker::{
         Waker,
@@ -39,6 +40,7 @@ pub(super) struct Watched {
     pub(super) kafka: Kafka,
     /// What was said at the start already.
     pub(super) said: Vec<String>,
+    pub(super) health: Arc<Health>,
 }
 
 /// Keeps the looking going until it is dropped.
@@ -86,11 +88,17 @@ impl Watched {
             may_trim: self.may_trim,
         };
         let now = match kafka::prepare(&self.cluster, &order) {
-            Ok(found) => found.warnings,
+            Ok(found) => {
+                self.health.found(|facts| facts.topics = None);
+                found.warnings
+            }
             Err(error @ TopicsError::Unusable(_)) => return Some(error.to_string()),
             // Brokers that do not answer are told by the clients themselves.
             Err(TopicsError::Unreachable(_)) => return None,
-            Err(error) => vec![error.to_string()],
+            Err(error) => {
+                self.health.found(|facts| facts.topics = Some(error.to_string()));
+                vec![error.to_string()]
+            }
         };
         for warning in now.iter().filter(|warning| !self.said.contains(warning)) {
             tracing::warn!(group = self.names.group(), "{warning}");

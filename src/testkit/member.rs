@@ -117,6 +117,7 @@ impl Member {
             permits: Arc::clone(&permits),
             meter,
             memory: setup.memory,
+            board: Arc::default(),
             notices: Notices::new(Arc::clone(&group), limits.collect::<Vec<_>>()),
             group,
             session_timeout: setup.session,

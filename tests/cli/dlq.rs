@@ -213,3 +213,112 @@ fn an_export_that_is_interrupted_says_how_to_go_on_and_does() {
     }
     assert_eq!((seen.len(), seen.values().max()), (LETTERS, Some(&1)), "all, and none twice");
 }
+
+/// `syntax = "proto3"; package shop; message Order { uint64 id = 1; Customer customer = 2; } message Customer { int64 id = 1; }`
+fn shop() -> Vec<u8> {
+    use prost::Message as _;
+    use prost_types::{
+        DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, field_descriptor_proto::Type,
+    };
+    let field = |name: &str, number, kind: Type, of: Option<&str>| FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        number: Some(number),
+        r#type: Some(kind.into()),
+        type_name: of.map(str::to_owned),
+        ..FieldDescriptorProto::default()
+    };
+    let message =
+        |name: &str, field| DescriptorProto { name: Some(name.to_owned()), field, ..DescriptorProto::default() };
+    let order = vec![field("id", 1, Type::Uint64, None), field("customer", 2, Type::Message, Some(".shop.Customer"))];
+    let file = FileDescriptorProto {
+        name: Some("shop.proto".to_owned()),
+        package: Some("shop".to_owned()),
+        syntax: Some("proto3".to_owned()),
+        message_type: vec![message("Order", order), message("Customer", vec![field("id", 1, Type::Int64, None)])],
+        ..FileDescriptorProto::default()
+    };
+    FileDescriptorSet { file: vec![file] }.encode_to_vec()
+}
+
+#[test]
+fn letters_are_picked_by_what_their_bodies_say() {
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("dlq-where");
+    letters::five(kafka, &group);
+    let matched = |conditions: &[&str]| {
+        let more = conditions.iter().flat_map(|condition| ["--where", condition]);
+        let arguments: Vec<&str> = ["dlq", "list", "--output", "json"].into_iter().chain(more).collect();
+        run_for(kafka, &group, &arguments).json()["matched"].clone()
+    };
+    // Two of the five are orders, two are not JSON, and one is null.
+    for (conditions, count) in [
+        (&[".cents == 4200"][..], 2),
+        (&[".order >= 2", ".order != 4"], 1),
+        (&[".customer == null"], 3),
+        (&[".order > 9"], 0),
+    ] {
+        assert_eq!(matched(conditions), json!(count), "{conditions:?}");
+    }
+    let text = run_for(
+        kafka,
+        &group,
+        &["dlq", "list", "--output", "json", "--value-format", "string", "--where", ". == \"by hand\""],
+    );
+    assert_eq!(text.json()["matched"], json!(1));
+    let wrong = run_for(kafka, &group, &["dlq", "list", "--where", ".cents = 4200"]).with_code(2);
+    assert!(wrong.err.contains("a condition is a path with a comparison or without"), "{}", wrong.err);
+    let redrive = run_for(kafka, &group, &["dlq", "redrive", "--where", ".order == 2"]).with_code(0);
+    assert!(redrive.out.contains("1 dead letter of 5"), "{}", redrive.out);
+}
+
+#[test]
+fn protobuf_is_read_by_a_descriptor_set() {
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("dlq-protobuf");
+    let topic = letters::topic(kafka, &group, 1);
+    let bodies: [&[u8]; 3] = [&[8, 7, 0x12, 2, 8, 42], &[0, 0, 0, 0, 9, 0, 8, 8, 0x12, 2, 8, 43], &[8]];
+    let records =
+        bodies.into_iter().zip(11..).map(|(body, offset)| letter(&group, TestRecord::new(body), &timed_out(offset, 1)));
+    kafka.produce(&topic, records);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("shop.binpb");
+    std::fs::write(&file, shop()).expect("a file");
+    let protobuf =
+        ["--value-format", "protobuf", "--descriptor-set", file.to_str().expect("a path"), "--message", "shop.Order"];
+    let told = |arguments: &[&str]| run_for(kafka, &group, &[arguments, &protobuf].concat());
+    let listed = told(&["dlq", "list", "--output", "json", "--where", ".customer.id == 43"]).with_code(0).json();
+    assert_eq!((&listed["matched"], &listed["groups"][0]["sample"]["origin"]), (&json!(1), &json!("orders/3/12")));
+    let shown = told(&["dlq", "show", "orders/3/11"]).with_code(0).out;
+    assert!(
+        shown.contains(
+            "body           Protobuf, 6 bytes\n\n{\n  \"customer\": {\n    \"id\": 42\n  },\n  \"id\": 7\n}\n"
+        ),
+        "{shown}"
+    );
+    let cut = told(&["dlq", "show", "orders/3/13"]).with_code(0).out;
+    assert!(cut.contains("undecodable, 1 byte\n\nProtobuf: failed to decode") && cut.contains("00000000  08"), "{cut}");
+    let tail = told(&["tail", &topic, "--no-follow", "--from-beginning"]).with_code(0).out;
+    assert!(tail.contains("{\"customer\":{\"id\":43},\"id\":8}\n") && tail.ends_with("  08\n"), "{tail}");
+    let without = run_for(kafka, &group, &["dlq", "list", "--value-format", "protobuf"]).with_code(2);
+    assert!(without.err.contains("needs --descriptor-set FILE and --message NAME"), "{}", without.err);
+    let missing = run_for(
+        kafka,
+        &group,
+        &[
+            "dlq",
+            "list",
+            "--value-format",
+            "protobuf",
+            "--descriptor-set",
+            file.to_str().expect("a path"),
+            "--message",
+            "shop.Parcel",
+        ],
+    )
+    .with_code(2);
+    assert!(
+        missing.err.contains("no message shop.Parcel in the descriptor set, which has shop.Order, shop.Customer"),
+        "{}",
+        missing.err
+    );
+}

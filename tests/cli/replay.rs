@@ -352,3 +352,14 @@ fn of_two_operators_at_once_the_second_is_refused_with_the_name_of_the_first() {
     all_went_back_once(kafka, &group, 1000);
     assert_eq!(operations(kafka, &group).len(), 1);
 }
+
+#[test]
+fn records_are_replayed_by_what_their_bodies_say() {
+    let kafka = available!(Kafka::shared());
+    let group = kafka.unique_group("replay-where");
+    let orders = scene(kafka, &group);
+    let replay = ["replay", orders.as_str(), "--all", "--where", ".customer.id == 1", "--where", ".order > 2", "--yes"];
+    run_for(kafka, &group, &replay).with_code(0);
+    assert_eq!(went_back(kafka, &group), BTreeMap::from([3, 4].map(|offset| (format!("{orders}/0/{offset}"), 1))));
+    run_for(kafka, &group, &["replay", orders.as_str(), "--all", "--where", ".order > 99", "--yes"]).with_code(3);
+}

@@ -30,6 +30,8 @@ pub(crate) enum Client {
     Spawned,
     /// (a), which sends every record on.
     Sender,
+    /// The same, with as many headers as a forward of retrial has.
+    SenderOfHeaders,
     /// No Kafka: the same futures alone.
     Futures,
 }
@@ -43,6 +45,7 @@ impl Client {
             Self::Stream => "StreamConsumer",
             Self::Spawned => "tokio::spawn",
             Self::Sender => "ThreadedProducer",
+            Self::SenderOfHeaders => "ThreadedProducer, headers",
             Self::Futures => "futures alone",
         }
     }
@@ -82,7 +85,8 @@ pub(crate) fn run(orders: &Orders, desk: &'static Desk, stop: &AtomicBool) {
         Client::Base => base::run(orders, desk, stop),
         Client::Stream => runtime().block_on(stream::run(orders, desk, stop)),
         Client::Spawned => runtime().block_on(spawned::run(orders, desk, stop)),
-        Client::Sender => sender::run(orders, desk, stop),
+        Client::Sender => sender::run(orders, desk, stop, &[]),
+        Client::SenderOfHeaders => sender::run(orders, desk, stop, sender::HEADERS),
         Client::Futures => runtime().block_on(futures::run(orders, desk)),
     }
 }

@@ -6,7 +6,7 @@ use rdkafka::{
     ClientConfig, Message as _,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::BorrowedMessage,
+    message::{BorrowedMessage, Header, OwnedHeaders},
     producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
 };
 use std::{
@@ -26,7 +26,24 @@ const OF_PRODUCER: &[(&str, &str)] = &[
     ("sticky.partitioning.linger.ms", "0"),
 ];
 
-pub(super) fn run(orders: &Orders, desk: &Desk, stop: &AtomicBool) {
+/// What a first forward of retrial carries, with values as long as usual.
+pub(super) const HEADERS: &[(&str, &str)] = &[
+    ("retrial-version", "1"),
+    ("retrial-group", "bench-1234567890"),
+    ("retrial-origin", "forward-1234567890/11/123456"),
+    ("retrial-timestamp", "create 2026-11-22T10:21:00.000Z"),
+    ("retrial-attempts", "1"),
+    ("retrial-crashes", "0"),
+    ("retrial-step", "1"),
+    ("retrial-hop", "1"),
+    ("retrial-redrives", "0"),
+    ("retrial-due", "2026-11-22T11:21:00.000Z"),
+    ("retrial-first-failed", "2026-11-22T10:21:00.000Z"),
+    ("retrial-last-failed", "2026-11-22T10:21:00.000Z"),
+    ("retrial-error", "told to fail"),
+];
+
+pub(super) fn run(orders: &Orders, desk: &Desk, stop: &AtomicBool, headers: &[(&str, &str)]) {
     let consumer: BaseConsumer = reference(orders).create().expect("a consumer");
     let mut config = ClientConfig::new();
     for (name, value) in OF_PRODUCER {
@@ -40,7 +57,7 @@ pub(super) fn run(orders: &Orders, desk: &Desk, stop: &AtomicBool) {
         if let Some(message) = consumer.poll(LOOK) {
             let message = message.expect("a record");
             desk.handle(message.payload().unwrap_or_default());
-            send(&producer, target, &message);
+            send(&producer, target, &message, headers);
             positions.took(message.partition(), message.offset());
         }
         positions.commit_in_time(&consumer);
@@ -49,10 +66,16 @@ pub(super) fn run(orders: &Orders, desk: &Desk, stop: &AtomicBool) {
     positions.finish(&consumer);
 }
 
-fn send(producer: &Producer, target: &str, message: &BorrowedMessage<'_>) {
+fn send(producer: &Producer, target: &str, message: &BorrowedMessage<'_>, headers: &[(&str, &str)]) {
     loop {
         let mut record = BaseRecord::<[u8], [u8]>::to(target);
         (record.key, record.payload) = (message.key(), message.payload());
+        if !headers.is_empty() {
+            let list = OwnedHeaders::new_with_capacity(headers.len());
+            let add =
+                |list: OwnedHeaders, &(key, value): &(&str, &str)| list.insert(Header { key, value: Some(value) });
+            record.headers = Some(headers.iter().fold(list, add));
+        }
         match producer.send(record) {
             Ok(()) => return,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {

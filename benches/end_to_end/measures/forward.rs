@@ -1,5 +1,6 @@
 //! Every record fails and goes to a tier: records per second that all replicas have there, counted at the broker. The
-//! reference reads and sends on, as idempotent and as acknowledged.
+//! reference reads and sends on, as idempotent and as acknowledged; a second one also with as many headers, to tell what
+//! they cost.
 
 use super::{LEAST, orders};
 use crate::{
@@ -24,7 +25,7 @@ pub(crate) fn run(name: &str, place: &Place, options: &Options) -> Report {
     let topic = place.topic(name, 12);
     let written =
         fill::fill(&place.bootstrap(), &topic, Cargo { records, body: Body::Bytes(100), keys: Keys::Of(1_000_000) });
-    let clients = [Client::Retrial, Client::Sender];
+    let clients = [Client::Retrial, Client::Sender, Client::SenderOfHeaders];
     let mut lines = clients.map(|client| Line::new(client.name()));
     for round in 0..options.rounds as usize {
         for turn in 0..clients.len() {

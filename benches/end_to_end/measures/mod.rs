@@ -9,6 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod start;
 pub(crate) mod stuck;
 pub(crate) mod throughput;
+pub(crate) mod warm_up;
 
 use crate::{
     child::{Goal, Orders},

@@ -195,7 +195,8 @@ impl<R: Payload> Engine<R> {
     }
 
     /// Whether a stop was asked for.
-    pub(super) fn is_stopping(&self) -> bool {
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
         self.stop != Stop::No
     }
 

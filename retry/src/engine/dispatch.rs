@@ -29,7 +29,7 @@ const FORWARD_BYTES: usize = 1536;
 
 impl<R: Payload> Engine<R> {
     /// How many records of this partition may be read now.
-    pub fn room(&mut self, slot: Slot) -> usize {
+    pub fn room(&self, slot: Slot) -> usize {
         let held = if sabotaged(Saboteur::IgnoresMemory) { 0 } else { self.memory_held };
         let held = held + self.forwards.len() * FORWARD_BYTES;
         let memory_full = |share: usize| held >= self.config.memory / 10 * share;

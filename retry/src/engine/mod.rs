@@ -18,9 +18,11 @@ mod forwarding;
 mod intake;
 mod partition;
 mod settle;
+mod standing;
 mod topic;
 
 pub use config::{CommitConfig, EngineConfig, TopicConfig};
+pub use standing::{PartitionStanding, Stage, Standing, TopicStanding};
 
 use crate::{
     budget::Budget,

@@ -80,6 +80,11 @@ impl<R> Topic<R> {
         self.ready_limit.saturating_sub(self.queues[Class::Fresh as usize].len())
     }
 
+    /// How many could start at once, had they a slot.
+    pub(super) fn ready(&self) -> usize {
+        self.queues.iter().map(VecDeque::len).sum()
+    }
+
     /// Drops the work of an assignment that ended.
     pub(super) fn forget(&mut self, dead: impl Fn(&Work<R>) -> bool) {
         for queue in &mut self.queues {

@@ -248,7 +248,12 @@ impl Work for Letters<'_> {
     fn judge(&mut self, found: &Found<'_>, settled: Option<Settlement>) -> Result<Verdict, AdminError> {
         self.plan.scanned += 1;
         let past = past_of(self.group, found);
-        let candidate = Candidate { buried: found.time().timestamp(), history: past.as_ref().ok(), key: found.key() };
+        let candidate = Candidate {
+            buried: found.time().timestamp(),
+            history: past.as_ref().ok(),
+            key: found.key(),
+            body: found.body(),
+        };
         let is_meant = self.request.filter.admits(&candidate, || carried(found.headers(), past.is_ok()).collect());
         if settled.is_some() {
             self.plan.settled += u64::from(is_meant);

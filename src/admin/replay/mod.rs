@@ -15,7 +15,7 @@ mod field;
 mod plan;
 
 use super::{
-    AdminError, HeaderIs, Progress, as_text,
+    AdminError, BodyFormat, Condition, HeaderIs, Progress, as_text,
     operation::{
         Verdict, Work,
         run::{By, Run, request_of},
@@ -66,6 +66,12 @@ pub struct ReplayRequest {
     /// With all of these fields in a JSON body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldIs>,
+    /// With a body that meets all of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// How bodies are read for them.
+    #[serde(skip_serializing_if = "BodyFormat::is_json")]
+    pub body_format: BodyFormat,
     /// Whether also what the group has not finished yet, which then runs twice.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub past_watermark: bool,
@@ -91,7 +97,8 @@ impl ReplayRequest {
             let body = field::parsed(found.body());
             body.is_some_and(|body| self.fields.iter().all(|wanted| wanted.is_in(&body)))
         };
-        self.admits_time(found.time()) && key() && headers() && (self.fields.is_empty() || fields())
+        let conditions = || self.body_format.meets(&self.conditions, found.body());
+        self.admits_time(found.time()) && key() && headers() && (self.fields.is_empty() || fields()) && conditions()
     }
 }
 

@@ -20,7 +20,13 @@ impl KafkaSource {
         while let Some(step) = self.rebalances.step() {
             match step {
                 Step::LookUp(partitions) => self.client.asker().offsets(partitions),
-                Step::Assign(slots) => self.assign(&slots),
+                Step::Assign(slots) => {
+                    if slots.is_empty() {
+                        // There are more members than partitions: this one stands by.
+                        events.push(SourceEvent::Offered(Vec::new()));
+                    }
+                    self.assign(&slots);
+                }
                 Step::Tell { partitions, lost } => self.tell(&partitions, lost, events),
                 Step::Unassign(slots) => self.unassign(&slots),
             }

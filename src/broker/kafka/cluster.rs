@@ -6,7 +6,9 @@ use super::{
     connection::{Connection, LOOK_AGAIN, REACH, Unreachable},
     embedded::{EmbeddedBroker, EmbeddedError},
     ffi::{
+        Listed, OffsetList,
         admin::Fault,
+        log_ends,
         topics::{NewTopic, create_topics, describe_settings, topic_ids},
     },
     topics::wanted::Wanted,
@@ -23,6 +25,9 @@ use std::{
 /// controller, which with KRaft is any broker that was alive at the time. One that has died or froze since is waited for in
 /// vain, and newer metadata name another.
 const TRY: Duration = Duration::from_secs(2);
+
+/// What stands for the end of a log in a question.
+const END: i64 = -1;
 
 /// A topic as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +95,36 @@ impl Cluster {
     /// Whether topics have settings and append times here.
     pub(crate) fn has_settings(&self) -> bool {
         matches!(self, Self::Real(_))
+    }
+
+    /// Whether some broker answers a question about this topic within the limit.
+    pub(crate) fn answers(&self, topic: &str, limit: Duration) -> Result<(), Unreachable> {
+        match self {
+            Self::Real(connection) | Self::Dev(connection) => connection.ask_for(topic, limit),
+            Self::Embedded(_) => Ok(()),
+        }
+    }
+
+    /// Where the logs of partitions end; one whose leader does not answer is missing. Empty on an embedded broker.
+    pub(crate) fn log_ends(
+        &self,
+        places: &[(Arc<str>, i32)],
+        limit: Duration,
+    ) -> Result<HashMap<(Arc<str>, i32), i64>, Unreachable> {
+        let (Self::Real(connection) | Self::Dev(connection)) = self else { return Ok(HashMap::new()) };
+        let mut list = OffsetList::new(places.len());
+        for (topic, partition) in places {
+            list.add(topic, *partition, END);
+        }
+        if !places.is_empty() {
+            let asked = log_ends(connection.client(), &mut list, limit);
+            asked.map_err(|refusal| connection.unreachable(limit, &refusal.to_string()))?;
+        }
+        let end = |listed: Listed<'_>| {
+            let offset = listed.offset().filter(|_| listed.error().is_ok())?;
+            Some(((listed.topic().into(), listed.partition()), offset))
+        };
+        Ok(list.iter().filter_map(end).collect())
     }
 
     /// Brokers and topics.

@@ -106,6 +106,8 @@ pub(crate) use producer::{KafkaSink, SinkSetup};
 #[cfg(test)]
 pub(crate) use properties::ClientProperties;
 pub use properties::PropertyError;
+#[cfg(any(feature = "cli", feature = "service"))]
+pub(crate) use properties::is_secret;
 pub(crate) use reading::{backlog, read_marks, vanishes};
 pub(crate) use rights::Operation;
 pub(crate) use scan::{Ends, Found, Next, Range, Visitor};

@@ -264,7 +264,7 @@ impl KafkaSink {
                 self.replaced += 1;
                 let resent = unresolved.len();
                 tracing::warn!(reason, resent, times = self.replaced, "the producer broke and was replaced");
-                metrics::counter!("retrial_client_restarts_total").increment(1);
+                crate::metrics::client_restarted();
                 for Pending { forward, lone, .. } in unresolved.into_iter().rev() {
                     self.line.push_front(Waiting { forward, lone });
                 }

@@ -286,7 +286,7 @@ impl From<KafkaError> for PropertyError {
 }
 
 /// Whether a value must not be shown.
-fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["password", "secret", "sasl.jaas", "key.pem", "oauth", "sasl.kerberos.kinit.cmd"]
         .iter()

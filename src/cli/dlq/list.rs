@@ -17,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   retrial dlq list --group billing
   retrial dlq list --group billing --since 2h --kind timeout
+  retrial dlq list --group billing --where '.customer.id == 42'
   retrial dlq list --group billing --output json | jq '.groups[0].fingerprint'";
 
 #[derive(clap::Args, Debug)]

@@ -1,8 +1,8 @@
 //! Which dead letters are meant, as options.
 
 use crate::{
-    admin::{Filter, Fingerprint, HeaderIs, Source},
-    cli::{end::Trouble, times::Times},
+    admin::{Condition, Filter, Fingerprint, HeaderIs, Source},
+    cli::{end::Trouble, times::Times, values::Values},
 };
 use retrial_core::outcome::Cause;
 
@@ -44,6 +44,11 @@ pub(super) struct Picking {
     /// Where the record stood first; may be repeated.
     #[arg(long, value_name = "TOPIC[/PARTITION[/OFFSET]]")]
     source: Vec<Source>,
+    /// What the body says: '.customer.id == 42', '.lines[0].sku', '.at < "2026-11-01"'; may be repeated, and all must be met.
+    #[arg(long = "where", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    #[command(flatten)]
+    values: Values,
 }
 
 impl Picking {
@@ -64,6 +69,8 @@ impl Picking {
             min_attempts: self.min_attempts,
             max_attempts: self.max_attempts,
             sources: self.source.clone(),
+            conditions: self.conditions.clone(),
+            body_format: self.values.format()?,
         })
     }
 }

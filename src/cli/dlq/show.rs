@@ -11,6 +11,7 @@ use crate::{
         progress::Bar,
         screen::Screen,
         table::{plain, things},
+        values::Values,
     },
 };
 use retrial_core::id::Origin;
@@ -23,7 +24,8 @@ for the latter, the whole dead-letter topic is read.
 
 Examples:
   retrial dlq show billing.dlq/0/17 --group billing
-  retrial dlq show orders/3/184467 --group billing --payload hex";
+  retrial dlq show orders/3/184467 --group billing --value-format hex
+  retrial dlq show orders/3/184467 --group billing --value-format protobuf --descriptor-set shop.binpb --message shop.Order";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -31,9 +33,8 @@ pub(in crate::cli) struct Arguments {
     /// Which letter.
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
     place: Origin,
-    /// How to show the body. There is no Avro: it needs a schema that records do not carry.
-    #[arg(long, value_enum, default_value_t)]
-    payload: Payload,
+    #[command(flatten)]
+    values: Values,
 }
 
 const SCHEMA: &str = "retrial.dlq.show/1";
@@ -44,15 +45,14 @@ struct Shown<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Screen) -> Ended {
-    let (kafka, names) = (connection.kafka()?, connection.names()?);
+    let (kafka, names, payload) = (connection.kafka()?, connection.names()?, arguments.values.payload()?);
     let mut bar = Bar::new("dead letters", Interrupt::listen()?);
     let letters = find_letters(&kafka, &names, &arguments.place, &mut bar)?;
     drop(bar);
     if screen.is_json() {
         screen.json(SCHEMA, &Shown { letters: letters.iter().map(LetterLine::of).collect() })?;
     } else {
-        let shown =
-            letters.iter().map(|letter| text(letter, arguments.payload, screen)).collect::<Result<Vec<_>, _>>()?;
+        let shown = letters.iter().map(|letter| text(letter, &payload, screen)).collect::<Result<Vec<_>, _>>()?;
         screen.write(&shown.join("\n"))?;
     }
     if letters.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, connection: &Connection, screen: &Scree
     Ok(End::Done)
 }
 
-fn text(letter: &DeadLetter, payload: Payload, screen: &Screen) -> Result<String, Trouble> {
+fn text(letter: &DeadLetter, payload: &Payload, screen: &Screen) -> Result<String, Trouble> {
     let mut text = String::new();
     let wrong = |_| Trouble::failed("a text was not written");
     let mut line = |name: &str, value: &str| {
@@ -82,7 +82,10 @@ fn text(letter: &DeadLetter, payload: Payload, screen: &Screen) -> Result<String
         }
         Err(why) => line("past", &format!("not readable: {why}"))?,
     }
-    line("key", &letter.key.as_deref().map_or_else(|| "null".to_owned(), |key| payload.on_one_line(Some(key))))?;
+    line(
+        "key",
+        &letter.key.as_deref().map_or_else(|| "null".to_owned(), |key| payload.of_keys().on_one_line(Some(key))),
+    )?;
     for (name, value) in &letter.headers {
         let name = String::from_utf8_lossy(name);
         line("header", &format!("{name} = {}", Payload::Auto.on_one_line(value.as_deref())))?;

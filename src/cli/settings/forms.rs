@@ -4,9 +4,10 @@
 //! and `group.id` say which cluster and group, `retrial.topic.prefix` what own topics begin with; all other keys are
 //! client properties.
 //!
-//! TOML, if the name ends in `.toml`: `bootstrap-server`, `group`, `topic-prefix`, and a table `properties`.
+//! TOML, if the name ends in `.toml`: `bootstrap-server`, `group`, `topic-prefix`, and a table `properties`. Those of a service, `service` and
+//! `topics`, may stand beside them: one file for both.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use std::collections::BTreeMap;
 
 /// What a file says.
@@ -18,6 +19,19 @@ pub(crate) struct Settings {
     pub(crate) group: Option<String>,
     pub(crate) topic_prefix: Option<String>,
     pub(crate) properties: BTreeMap<String, String>,
+    service: Services,
+    topics: Services,
+}
+
+/// What the same file says to a service, which is none of the command's business: `retrial config check` reads it.
+#[derive(Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+struct Services;
+
+impl<'de> Deserialize<'de> for Services {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// Reads TOML. Like all that is said here, the error shows no value: it may be a secret.
@@ -68,7 +82,7 @@ mod tests {
         let properties = "# ours\nbootstrap.servers = a:1,b:2\ngroup.id=billing\nretrial.topic.prefix=bill\n\n\
                           sasl.password=x=y\n!end";
         let toml = "bootstrap-server = \"a:1,b:2\"\ngroup = \"billing\"\ntopic-prefix = \"bill\"\n[properties]\n\
-                    \"sasl.password\" = \"x=y\"\n";
+                    \"sasl.password\" = \"x=y\"\n[service]\ndrain = \"25s\"\n[topics.orders]\nconcurrency = 5\n";
         let read = from_properties(properties).unwrap();
         assert_eq!((read.bootstrap_server.as_deref(), read.group.as_deref()), (Some("a:1,b:2"), Some("billing")));
         assert_eq!(read.properties.get("sasl.password").map(String::as_str), Some("x=y"));

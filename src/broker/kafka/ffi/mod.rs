@@ -29,4 +29,4 @@ pub(super) use messages::{Message, Reader, Slice};
 pub(super) use offsets::{Listed, OffsetList};
 pub(super) use queue::Queue;
 pub(super) use replies::{Failed, Reply};
-pub(super) use requests::{assign, commit, committed, delete_records, log_offsets, seek, unassign};
+pub(super) use requests::{assign, commit, committed, delete_records, log_ends, log_offsets, seek, unassign};

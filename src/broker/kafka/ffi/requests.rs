@@ -8,7 +8,7 @@ use super::{
     queue::Queue,
 };
 use crate::broker::kafka::context::Client;
-use rdkafka::{bindings as rd, consumer::Consumer};
+use rdkafka::{ClientContext, bindings as rd, client::Client as NativeClient, consumer::Consumer};
 use std::{ffi::c_int, ptr, time::Duration};
 
 fn native(client: &Client) -> *mut rd::rd_kafka_t {
@@ -57,6 +57,16 @@ pub(in crate::broker::kafka) fn log_offsets(
 ) -> Result<(), Refusal> {
     // SAFETY: both are alive; the declaration has the C function's types, with its enum as the number it is.
     checked(unsafe { kafka_offsets_for_times(native(client).cast(), list.as_ptr().cast(), millis(limit)) })
+}
+
+/// Replaces −1 by the next offset to be written, with any client. Blocks up to the limit.
+pub(in crate::broker::kafka) fn log_ends<C: ClientContext>(
+    client: &NativeClient<C>,
+    list: &mut OffsetList,
+    limit: Duration,
+) -> Result<(), Refusal> {
+    // SAFETY: as in `log_offsets`; it needs no consumer.
+    checked(unsafe { kafka_offsets_for_times(client.native_ptr().cast(), list.as_ptr().cast(), millis(limit)) })
 }
 
 /// Commits, in one request; the result comes to the queue with this key.
