@@ -19,6 +19,8 @@ mod layer;
 mod metrics;
 mod reason;
 mod record;
+#[cfg(feature = "schema-registry")]
+mod registry;
 mod retry;
 mod runtime;
 mod service;
@@ -42,6 +44,11 @@ pub use extract::{
 pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
 pub use layer::{Around, Next};
 pub use record::Record;
+#[cfg(feature = "schema-registry")]
+pub use registry::{
+    Compatibility, NewSchema, Part, RegisteredSchema, RegistryError, RegistrySettingsError, SchemaKind,
+    SchemaReference, SchemaRegistry, SchemaRegistryBuilder, SubjectNames, SubjectVersion, Version,
+};
 pub use retrial_core::{
     history::SourceTime,
     id::Origin,

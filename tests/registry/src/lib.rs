@@ -1,0 +1,1 @@
+//! A schema registry within the test process.
