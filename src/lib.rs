@@ -38,8 +38,8 @@ pub use error::{BuildError, Mistake, TopicMistake};
 #[cfg(feature = "json")]
 pub use extract::Json;
 pub use extract::{
-    Arguments, Attempt, Call, Cancellation, FromRecord, FromRef, Headers, Key, Offset, OptionalFromRecord, Partition,
-    Rejection, State, Topic,
+    Arguments, Attempt, Body, Call, Cancellation, Decode, Destination, Encode, EncodeError, Encoded, FromRecord,
+    FromRef, Headers, Key, Limited, Offset, OptionalFromRecord, Part, Partition, Raw, Rejection, State, Topic,
 };
 pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
 pub use layer::{Around, Next};

@@ -1,21 +1,23 @@
 //! The body as it is.
 
-use crate::extract::{Call, FromRecord, OptionalFromRecord, Rejection};
+use crate::extract::{Decode, Destination, Encode, EncodeError, Encoded, Raw, Rejection, body_extractor};
 use bytes::Bytes;
 
-/// The body, without a copy.
+body_extractor!([] Bytes, "Bytes");
+
+/// The bytes as they are, without a copy.
 ///
-/// While it lives, the batch that the record was read in (64 KiB, or the record itself if larger) stays in memory and
+/// While they live, the batch that the record was read in (64 KiB, or the record itself if larger) stays in memory and
 /// counts against the service's budget: copy out what you keep for long.
-impl<S: Sync> FromRecord<S> for Bytes {
-    async fn from_record(call: &Call, _: &S) -> Result<Self, Rejection> {
-        call.record.body_bytes().ok_or_else(|| Rejection::null("body", "Bytes"))
+impl<S: Sync> Decode<S> for Bytes {
+    async fn decode(raw: Raw<'_>, _: &S) -> Result<Self, Rejection> {
+        Ok(raw.to_bytes())
     }
 }
 
-impl<S: Sync> OptionalFromRecord<S> for Bytes {
-    async fn from_record_if_present(call: &Call, _: &S) -> Result<Option<Self>, Rejection> {
-        Ok(call.record.body_bytes())
+impl<S: Sync> Encode<S> for Bytes {
+    async fn encode(&self, _: Destination<'_>, _: &S) -> Result<Encoded, EncodeError> {
+        Ok(Encoded::bytes(self.clone()))
     }
 }
 

@@ -28,6 +28,10 @@ pub struct Headers {
 }
 
 impl Headers {
+    pub(crate) fn of(call: &Call) -> Self {
+        Self { record: call.record.clone(), from_own_topic: call.is_from_own_topic() }
+    }
+
     /// Name and value of every header, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> + '_ {
         let first = (!self.from_own_topic).then(|| self.record.headers());
@@ -62,7 +66,7 @@ impl fmt::Debug for Headers {
 
 impl<S: Sync> FromRecord<S> for Headers {
     async fn from_record(call: &Call, _: &S) -> Result<Self, Rejection> {
-        Ok(Self { record: call.record.clone(), from_own_topic: call.is_from_own_topic() })
+        Ok(Self::of(call))
     }
 }
 

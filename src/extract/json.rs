@@ -1,7 +1,7 @@
 //! The body as JSON.
 
-use crate::extract::{Call, FromRecord, OptionalFromRecord, Rejection};
-use serde::de::DeserializeOwned;
+use crate::extract::{Decode, Destination, Encode, EncodeError, Encoded, Raw, Rejection, body_extractor};
+use serde::{Serialize, de::DeserializeOwned};
 
 /// The body, read as JSON into `T`.
 ///
@@ -25,29 +25,31 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Json<T>(pub T);
 
+body_extractor!([T: DeserializeOwned] Json<T>, "Json<T>");
+
+impl<S: Sync, T: DeserializeOwned> Decode<S> for Json<T> {
+    async fn decode(raw: Raw<'_>, _: &S) -> Result<Self, Rejection> {
+        read(raw.bytes()).map(Self)
+    }
+}
+
+impl<S: Sync, T: Serialize + Sync> Encode<S> for Json<T> {
+    async fn encode(&self, _: Destination<'_>, _: &S) -> Result<Encoded, EncodeError> {
+        serde_json::to_vec(&self.0).map(Encoded::bytes).map_err(|error| EncodeError::value("JSON", error))
+    }
+}
+
 /// The path to a fault is looked for only once there is a fault: tracking it slows every decode down.
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Rejection> {
-    serde_json::from_slice(body).map(Json).map_err(|error| locate::<T>(body, error))
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Rejection> {
+    serde_json::from_slice(bytes).map_err(|error| locate::<T>(bytes, error))
 }
 
 #[cold]
-fn locate<T: DeserializeOwned>(body: &[u8], error: serde_json::Error) -> Rejection {
-    let mut reader = serde_json::Deserializer::from_slice(body);
+fn locate<T: DeserializeOwned>(bytes: &[u8], error: serde_json::Error) -> Rejection {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Err(located) if located.path().iter().len() > 0 => Rejection::undecodable_as("json", located.to_string()),
         _ => Rejection::undecodable_as("json", error),
-    }
-}
-
-impl<S: Sync, T: DeserializeOwned> FromRecord<S> for Json<T> {
-    async fn from_record(call: &Call, _: &S) -> Result<Self, Rejection> {
-        decode(call.record.body().ok_or_else(|| Rejection::null("body", "Json<T>"))?)
-    }
-}
-
-impl<S: Sync, T: DeserializeOwned> OptionalFromRecord<S> for Json<T> {
-    async fn from_record_if_present(call: &Call, _: &S) -> Result<Option<Self>, Rejection> {
-        call.record.body().map(decode).transpose()
     }
 }
 

@@ -6,14 +6,18 @@
 
 mod arguments;
 mod attempt;
+mod body;
 mod bytes;
 mod call;
 mod cancellation;
 mod control;
+mod decode;
+mod encode;
 mod headers;
 #[cfg(feature = "json")]
 mod json;
 mod key;
+mod limited;
 mod place;
 mod rejection;
 mod state;
@@ -24,19 +28,26 @@ mod whole;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use self::control::{Control, Host, Job, Threads};
 #[cfg(feature = "json")]
 pub use self::json::Json;
 pub use self::{
     arguments::Arguments,
     attempt::Attempt,
+    body::Body,
     call::Call,
     cancellation::Cancellation,
+    decode::{Decode, Part, Raw},
+    encode::{Destination, Encode, EncodeError, Encoded},
     headers::Headers,
     key::Key,
+    limited::Limited,
     place::{Offset, Partition, Topic},
     rejection::Rejection,
     state::{FromRef, State},
+};
+pub(crate) use self::{
+    control::{Control, Host, Job, Threads},
+    decode::body_extractor,
 };
 
 use std::future::Future;

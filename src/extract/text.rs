@@ -1,24 +1,22 @@
 //! The body as text.
 
-use crate::extract::{Call, FromRecord, OptionalFromRecord, Rejection};
+use crate::extract::{Decode, Destination, Encode, EncodeError, Encoded, Raw, Rejection, body_extractor};
 
-fn text(body: &[u8]) -> Result<String, Rejection> {
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => Err(Rejection::undecodable_as("utf-8", error)),
+body_extractor!([] String, "String");
+
+/// UTF-8 text; anything else is undecodable.
+impl<S: Sync> Decode<S> for String {
+    async fn decode(raw: Raw<'_>, _: &S) -> Result<Self, Rejection> {
+        match std::str::from_utf8(raw.bytes()) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(Rejection::undecodable_as("utf-8", error)),
+        }
     }
 }
 
-/// The body as UTF-8 text; any other body is undecodable.
-impl<S: Sync> FromRecord<S> for String {
-    async fn from_record(call: &Call, _: &S) -> Result<Self, Rejection> {
-        text(call.record.body().ok_or_else(|| Rejection::null("body", "String"))?)
-    }
-}
-
-impl<S: Sync> OptionalFromRecord<S> for String {
-    async fn from_record_if_present(call: &Call, _: &S) -> Result<Option<Self>, Rejection> {
-        call.record.body().map(text).transpose()
+impl<S: Sync> Encode<S> for String {
+    async fn encode(&self, _: Destination<'_>, _: &S) -> Result<Encoded, EncodeError> {
+        Ok(Encoded::bytes(self.clone()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is written to a source topic.
 
-use crate::broker::sim::log;
+use crate::{broker::sim::log, extract::Encoded};
 use bytes::Bytes;
 use retrial_core::time::Timestamp;
 
@@ -116,5 +116,13 @@ impl From<Vec<u8>> for Message {
 impl From<Bytes> for Message {
     fn from(body: Bytes) -> Self {
         Self::new(body)
+    }
+}
+
+/// What a format wrote: the body and the headers that belong to it.
+impl From<Encoded> for Message {
+    fn from(encoded: Encoded) -> Self {
+        let headers = encoded.headers.into_iter().map(|(name, value)| (name.into(), Some(value))).collect();
+        Self { content: log::Message { body: encoded.bytes, headers, ..log::Message::default() }, ..Self::default() }
     }
 }
