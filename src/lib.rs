@@ -7,6 +7,8 @@
 
 pub mod admin;
 mod app;
+#[cfg(feature = "avro")]
+mod avro;
 mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -37,17 +39,21 @@ pub use bytes::Bytes;
 pub use error::{BuildError, Mistake, TopicMistake};
 #[cfg(feature = "json")]
 pub use extract::Json;
+#[cfg(feature = "schema-registry")]
+pub use extract::SubjectNames;
 pub use extract::{
     Arguments, Attempt, Body, Call, Cancellation, Decode, Destination, Encode, EncodeError, Encoded, FromRecord,
     FromRef, Headers, Key, Limited, Offset, OptionalFromRecord, Part, Partition, Raw, Rejection, State, Topic,
 };
+#[cfg(feature = "avro")]
+pub use extract::{Avro, AvroSchemaError, AvroSchemas, AvroType};
 pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
 pub use layer::{Around, Next};
 pub use record::Record;
 #[cfg(feature = "schema-registry")]
 pub use registry::{
-    Compatibility, NewSchema, Part, RegisteredSchema, RegistryError, RegistrySettingsError, SchemaKind,
-    SchemaReference, SchemaRegistry, SchemaRegistryBuilder, SubjectNames, SubjectVersion, Version,
+    Compatibility, NewSchema, RegisteredSchema, RegistryError, RegistrySettingsError, SchemaKind, SchemaReference,
+    SchemaRegistry, SchemaRegistryBuilder, SubjectVersion, Version,
 };
 pub use retrial_core::{
     history::SourceTime,

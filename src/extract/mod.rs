@@ -6,6 +6,8 @@
 
 mod arguments;
 mod attempt;
+#[cfg(feature = "avro")]
+mod avro;
 mod body;
 mod bytes;
 mod call;
@@ -21,6 +23,8 @@ mod limited;
 mod place;
 mod rejection;
 mod state;
+#[cfg(feature = "schema-registry")]
+mod subject;
 mod text;
 mod timestamp;
 mod whole;
@@ -28,8 +32,12 @@ mod whole;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(feature = "avro")]
+pub use self::avro::{Avro, AvroSchemaError, AvroSchemas, AvroType};
 #[cfg(feature = "json")]
 pub use self::json::Json;
+#[cfg(feature = "schema-registry")]
+pub use self::subject::SubjectNames;
 pub use self::{
     arguments::Arguments,
     attempt::Attempt,

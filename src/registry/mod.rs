@@ -16,14 +16,12 @@ mod error;
 mod read;
 mod schema;
 mod settings;
-mod subject;
 mod transport;
 
 pub use self::{
     error::{RegistryError, RegistrySettingsError},
     schema::{Compatibility, NewSchema, RegisteredSchema, SchemaKind, SchemaReference, SubjectVersion, Version},
     settings::SchemaRegistryBuilder,
-    subject::{Part, SubjectNames},
 };
 
 use self::{

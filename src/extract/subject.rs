@@ -1,24 +1,6 @@
 //! Under which subject of the registry a topic's schemas lie.
 
-use std::fmt;
-
-/// Whether a schema is that of a topic's keys or of its bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Part {
-    /// The key.
-    Key,
-    /// The body; the registry calls it value.
-    Value,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Key => "key",
-            Self::Value => "value",
-        })
-    }
-}
+use crate::extract::Part;
 
 /// How the subject is named under which a record's schema is looked up or registered.
 ///
@@ -41,7 +23,10 @@ impl SubjectNames {
     #[must_use]
     pub fn subject(self, topic: &str, part: Part, type_name: Option<&str>) -> Option<String> {
         match self {
-            Self::Topic => Some(format!("{topic}-{part}")),
+            Self::Topic => Some(match part {
+                Part::Key => format!("{topic}-key"),
+                Part::Body => format!("{topic}-value"),
+            }),
             Self::Record => type_name.map(str::to_owned),
             Self::TopicRecord => type_name.map(|name| format!("{topic}-{name}")),
         }
@@ -55,10 +40,10 @@ mod tests {
     #[test]
     fn subjects_are_named_as_by_the_serializers_of_other_languages() {
         let name = Some("com.shop.Order");
-        assert_eq!(SubjectNames::Topic.subject("orders", Part::Value, name).as_deref(), Some("orders-value"));
+        assert_eq!(SubjectNames::Topic.subject("orders", Part::Body, name).as_deref(), Some("orders-value"));
         assert_eq!(SubjectNames::Topic.subject("orders", Part::Key, None).as_deref(), Some("orders-key"));
-        assert_eq!(SubjectNames::Record.subject("orders", Part::Value, name).as_deref(), Some("com.shop.Order"));
-        assert_eq!(SubjectNames::Record.subject("orders", Part::Value, None), None);
+        assert_eq!(SubjectNames::Record.subject("orders", Part::Body, name).as_deref(), Some("com.shop.Order"));
+        assert_eq!(SubjectNames::Record.subject("orders", Part::Body, None), None);
         let both = SubjectNames::TopicRecord.subject("orders", Part::Key, name);
         assert_eq!(both.as_deref(), Some("orders-com.shop.Order"));
         assert_eq!(SubjectNames::TopicRecord.subject("orders", Part::Key, None), None);
