@@ -4,6 +4,12 @@
 #[doc = include_str!("docs/handlers.md")]
 pub mod handlers {}
 
+/// How bytes become values: JSON, Protobuf, CloudEvents, a format of your own. Needs features `protobuf`, `cloudevents` and
+/// `testkit` for all that it shows.
+#[cfg(all(feature = "json", feature = "protobuf", feature = "cloudevents", feature = "testkit"))]
+#[doc = include_str!("docs/formats.md")]
+pub mod formats {}
+
 /// What happens to a record that fails, and to those behind it.
 #[doc = include_str!("docs/retries_and_ordering.md")]
 pub mod retries_and_ordering {}

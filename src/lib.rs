@@ -37,8 +37,8 @@ pub use broker::kafka::{
 };
 pub use bytes::Bytes;
 pub use error::{BuildError, Mistake, TopicMistake};
-#[cfg(feature = "json")]
-pub use extract::Json;
+#[cfg(feature = "cloudevents")]
+pub use extract::CloudEvent;
 #[cfg(feature = "schema-registry")]
 pub use extract::SubjectNames;
 pub use extract::{
@@ -47,6 +47,10 @@ pub use extract::{
 };
 #[cfg(feature = "avro")]
 pub use extract::{Avro, AvroSchemaError, AvroSchemas, AvroType};
+#[cfg(feature = "protobuf")]
+pub use extract::{FrameError, Protobuf, ProtobufFrame};
+#[cfg(feature = "json")]
+pub use extract::{Json, StrictJson};
 pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
 pub use layer::{Around, Next};
 pub use record::Record;

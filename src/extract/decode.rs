@@ -43,6 +43,23 @@ use std::{fmt, future::Future};
 pub trait Decode<S>: Sized {
     /// Makes the value, or says what becomes of the record instead. The bytes are there: a null never comes here.
     fn decode(raw: Raw<'_>, state: &S) -> impl Future<Output = Result<Self, Rejection>> + Send;
+
+    /// What an absent value is, where one format holds another, such as the data of a CloudEvent: by default nothing,
+    /// so that the record is undecodable. `Option<F>` has one.
+    #[must_use]
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+impl<S: Sync, F: Decode<S>> Decode<S> for Option<F> {
+    async fn decode(raw: Raw<'_>, state: &S) -> Result<Self, Rejection> {
+        F::decode(raw, state).await.map(Some)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
 }
 
 /// Which part of a record bytes are.
@@ -88,14 +105,47 @@ impl<'a> Raw<'a> {
         self.bytes
     }
 
-    /// The bytes, to be kept without a copy. While they live, the batch that the record was read in stays in memory.
+    /// The same with other bytes: what is behind a frame, or inside an envelope, to be decoded by another format.
+    ///
+    /// ```
+    /// use retrial::{Decode, Raw, Rejection};
+    ///
+    /// /// Another format behind one byte that says its version.
+    /// struct Versioned<F>(F);
+    ///
+    /// impl<S: Sync, F: Decode<S>> Decode<S> for Versioned<F> {
+    ///     async fn decode(raw: Raw<'_>, state: &S) -> Result<Self, Rejection> {
+    ///         match raw.bytes() {
+    ///             [1, rest @ ..] => F::decode(raw.with(rest), state).await.map(Self),
+    ///             _ => Err(Rejection::undecodable("not of version 1")),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn with<'b>(&self, bytes: &'b [u8]) -> Raw<'b>
+    where
+        'a: 'b,
+    {
+        Raw { call: self.call, part: self.part, bytes }
+    }
+
+    /// The bytes, to be kept. Where they are the record's own it costs no copy, and while they live, the batch that the
+    /// record was read in stays in memory.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         let shared = match self.part {
             Part::Key => self.call.record.key_bytes(),
             Part::Body => self.call.record.body_bytes(),
         };
-        shared.unwrap_or_default()
+        let within = |whole: &Bytes| {
+            let (whole, part) = (whole.as_ptr_range(), self.bytes.as_ptr_range());
+            whole.start <= part.start && part.end <= whole.end
+        };
+        match shared.filter(within) {
+            Some(whole) => whole.slice_ref(self.bytes),
+            None => Bytes::copy_from_slice(self.bytes),
+        }
     }
 
     /// Whether they are the key or the body.

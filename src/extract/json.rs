@@ -1,4 +1,4 @@
-//! The body as JSON.
+//! JSON.
 
 use crate::extract::{Decode, Destination, Encode, EncodeError, Encoded, Raw, Rejection, body_extractor};
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,8 +35,56 @@ impl<S: Sync, T: DeserializeOwned> Decode<S> for Json<T> {
 
 impl<S: Sync, T: Serialize + Sync> Encode<S> for Json<T> {
     async fn encode(&self, _: Destination<'_>, _: &S) -> Result<Encoded, EncodeError> {
-        serde_json::to_vec(&self.0).map(Encoded::bytes).map_err(|error| EncodeError::value("JSON", error))
+        written(&self.0)
     }
+}
+
+/// The body, read as JSON into `T` without leftovers: a field that `T` does not know is a fault, too, at any depth,
+/// and is named with its path.
+///
+/// For a topic whose producers must not write what nobody reads. Where they may add fields, take [`Json<T>`].
+///
+/// ```
+/// use retrial::StrictJson;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order {
+///     id: u64,
+/// }
+///
+/// async fn ship(StrictJson(order): StrictJson<Order>) {
+///     println!("shipping {}", order.id);
+/// }
+/// # let _ = retrial::handler(ship);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StrictJson<T>(pub T);
+
+body_extractor!([T: DeserializeOwned] StrictJson<T>, "StrictJson<T>");
+
+impl<S: Sync, T: DeserializeOwned> Decode<S> for StrictJson<T> {
+    async fn decode(raw: Raw<'_>, _: &S) -> Result<Self, Rejection> {
+        let mut unknown = None;
+        let mut reader = serde_json::Deserializer::from_slice(raw.bytes());
+        let read = serde_ignored::deserialize(&mut reader, |path| {
+            unknown.get_or_insert_with(|| path.to_string());
+        });
+        match (read.and_then(|value| reader.end().map(|()| value)), unknown) {
+            (Ok(value), None) => Ok(Self(value)),
+            (Ok(_), Some(path)) => Err(Rejection::undecodable_as("json", format!("{path}: unknown field"))),
+            (Err(error), _) => Err(locate::<T>(raw.bytes(), error)),
+        }
+    }
+}
+
+impl<S: Sync, T: Serialize + Sync> Encode<S> for StrictJson<T> {
+    async fn encode(&self, _: Destination<'_>, _: &S) -> Result<Encoded, EncodeError> {
+        written(&self.0)
+    }
+}
+
+fn written<T: Serialize>(value: &T) -> Result<Encoded, EncodeError> {
+    serde_json::to_vec(value).map(Encoded::bytes).map_err(|error| EncodeError::value("JSON", error))
 }
 
 /// The path to a fault is looked for only once there is a fault: tracking it slows every decode down.
@@ -96,6 +144,20 @@ mod tests {
         assert_eq!(rejected::<Json<Order>>(&with_body(None)).kind(), "null");
         assert_eq!(rejected::<Option<Json<Order>>>(&with_body(Some(b"null"))).kind(), "json");
         assert_eq!(rejected::<Option<Json<Order>>>(&with_body(Some(b""))).kind(), "json");
+    }
+
+    #[test]
+    fn strictness_names_what_nobody_knows() {
+        let known = with_body(Some(br#"{"lines":[{"price":3}]}"#));
+        assert_eq!(extract::<StrictJson<Order>>(&known).map(|order| order.0.lines.len()), Ok(1));
+        let more = with_body(Some(br#"{"lines":[{"price":3},{"price":4,"colour":"red"}],"at":1}"#));
+        assert_eq!(extract::<Json<Order>>(&more).map(|order| order.0.lines.len()), Ok(2));
+        let reason = rejected::<StrictJson<Order>>(&more);
+        assert_eq!((reason.kind(), reason.message()), ("json", "lines.1.colour: unknown field"));
+        let behind = rejected::<StrictJson<Order>>(&with_body(Some(b"{\"lines\":[]} x")));
+        assert_eq!(behind.message(), "trailing characters at line 1 column 14");
+        let wrong = rejected::<StrictJson<Order>>(&with_body(Some(br#"{"at":1,"lines":[{"price":-1}]}"#)));
+        assert!(wrong.message().starts_with("lines[0].price: invalid value"), "{wrong}");
     }
 
     #[test]

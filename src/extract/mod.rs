@@ -12,6 +12,8 @@ mod body;
 mod bytes;
 mod call;
 mod cancellation;
+#[cfg(feature = "cloudevents")]
+mod cloud_event;
 mod control;
 mod decode;
 mod encode;
@@ -21,6 +23,8 @@ mod json;
 mod key;
 mod limited;
 mod place;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod rejection;
 mod state;
 #[cfg(feature = "schema-registry")]
@@ -34,8 +38,12 @@ pub(crate) mod testing;
 
 #[cfg(feature = "avro")]
 pub use self::avro::{Avro, AvroSchemaError, AvroSchemas, AvroType};
+#[cfg(feature = "cloudevents")]
+pub use self::cloud_event::CloudEvent;
 #[cfg(feature = "json")]
-pub use self::json::Json;
+pub use self::json::{Json, StrictJson};
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::{FrameError, Protobuf, ProtobufFrame};
 #[cfg(feature = "schema-registry")]
 pub use self::subject::SubjectNames;
 pub use self::{

@@ -22,6 +22,7 @@
 mod bystander;
 mod chronicle;
 mod expect;
+mod extraction;
 mod fault;
 mod idle;
 mod journal;

@@ -6,6 +6,7 @@
 mod bytes;
 mod counters;
 mod fenced;
+mod formats;
 mod forward;
 mod gaps;
 mod letters;

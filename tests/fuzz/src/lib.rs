@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod delays;
 pub mod engine;
+pub mod formats;
 pub mod history;
 pub mod names;
 mod seal;
@@ -22,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("control", control::check),
     ("delays", delays::check),
     ("engine", engine::check),
+    ("formats", formats::check),
     ("history", history::check),
     ("names", names::check),
     ("snapshot", snapshot::check),
