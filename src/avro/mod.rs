@@ -25,3 +25,5 @@ pub(crate) use self::{
     plan::Plan,
     schema::{Schema, SchemaError},
 };
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,7 @@ fn undecodable(error: impl Into<crate::reason::BoxError>) -> Rejection {
 fn schema<T: AvroType>() -> Result<Schema, SchemaError> {
     Schema::parse(T::SCHEMA, T::NAMED)
 }
+
+// The test kit makes records without a broker.
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

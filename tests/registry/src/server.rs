@@ -21,12 +21,14 @@ use rustls::{
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
     runtime::Runtime,
     task::{JoinHandle, JoinSet},
 };
@@ -40,12 +42,18 @@ struct Desk {
     scripted: Mutex<VecDeque<(u16, String)>>,
 }
 
+/// What listens, and how its end is seen without a runtime: tests call from within theirs.
+struct Serving {
+    task: JoinHandle<()>,
+    ended: Receiver<Infallible>,
+}
+
 /// A registry that runs until it is dropped.
 pub struct Registry {
     runtime: Option<Runtime>,
     desk: Arc<Desk>,
     address: SocketAddr,
-    serving: Option<JoinHandle<()>>,
+    serving: Option<Serving>,
 }
 
 impl Registry {
@@ -85,16 +93,24 @@ impl Registry {
     /// # Panics
     /// If somebody else has the port.
     pub fn start_again(&mut self) {
-        let listener = self.runtime().block_on(TcpListener::bind(self.address)).expect("the port is free");
+        let listener = TcpListener::bind(self.address).expect("the port is free");
         self.address = listener.local_addr().expect("it is bound");
-        self.serving = Some(self.runtime().spawn(serve(listener, Arc::clone(&self.desk))));
+        listener.set_nonblocking(true).expect("a socket");
+        let (alive, ended) = channel();
+        let desk = Arc::clone(&self.desk);
+        let task = self.runtime().spawn(async move {
+            let _alive: Sender<Infallible> = alive;
+            serve(tokio::net::TcpListener::from_std(listener).expect("a socket"), desk).await;
+        });
+        self.serving = Some(Serving { task, ended });
     }
 
     /// Ends every connection and takes no more.
     pub fn stop(&mut self) {
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
-            let _ = self.runtime().block_on(serving);
+        if let Some(Serving { task, ended }) = self.serving.take() {
+            task.abort();
+            // It never says anything: it is dropped.
+            let _ = ended.recv();
         }
     }
 
@@ -160,7 +176,7 @@ fn acceptor() -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config.expect("they belong together")))
 }
 
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+async fn serve(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
     let tls = desk.options.tls.then(acceptor);
     // Dropped with this future, and all connections with it.
     let mut connections = JoinSet::new();
