@@ -17,7 +17,7 @@ pub(super) enum Answer {
         code: u32,
         message: String,
     },
-    /// 404, and not in the registry's words.
+    /// The registry's way, and that of others, to say that it has no such path.
     UnknownPath,
     /// Nothing that says anything about the question.
     Silence(String),
@@ -36,7 +36,8 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> Answer {
     let message: String = message.chars().take(QUOTED).collect();
     match (status.as_u16(), code) {
         (404, Some(code @ 40_400..=40_499)) => Answer::Absent(code),
-        (404, _) => Answer::UnknownPath,
+        (404, Some(404)) => Answer::UnknownPath,
+        (404, _) => Answer::Silence("404, and not in a schema registry's words: is the path right?".to_owned()),
         (401 | 403, _) => Answer::Silence(format!("the credentials are refused ({})", status.as_u16())),
         (409 | 422, code) => Answer::Refused { code: code.unwrap_or_else(|| status.as_u16().into()), message },
         (other, None) => Answer::Silence(format!("status {other}")),

@@ -108,10 +108,11 @@ impl SchemaRegistry {
 
     async fn schema(&self, key: Key, wanted: String, path: String) -> Result<Arc<RegisteredSchema>, RegistryError> {
         let this = self.clone();
+        let is_by_guid = matches!(key, Key::Guid(_));
         let ask = async move {
             let question = Question { method: Method::GET, path: &path, body: None, wanted: &wanted };
             let answer = match this.ask(&question).await {
-                Err(failure) if failure.is_unknown_path => this.unsupported_or(failure, &wanted).await,
+                Err(failure) if is_by_guid && failure.is_unknown_path => this.unsupported_or(failure, &wanted).await,
                 answer => answer,
             };
             read::schema(&this, &answer?, &wanted).await.map(Arc::new)

@@ -89,7 +89,7 @@ impl Transport {
                 }
                 Answer::UnknownPath => {
                     is_unknown_path = true;
-                    silence.push(format!("{url}: 404, and not in a schema registry's words: is the path right?"));
+                    silence.push(format!("{url}: 404: is the path right?"));
                 }
                 Answer::Silence(why) => silence.push(format!("{url}: {why}")),
             }

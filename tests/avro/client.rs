@@ -106,6 +106,7 @@ async fn silence_is_an_outage_and_never_an_answer() {
         (503, ""),
         (429, ""),
         (404, "<html>nothing here</html>"),
+        (404, r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#),
         (200, "<html>log in</html>"),
         (200, "{}"),
         (302, ""),
