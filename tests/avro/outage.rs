@@ -36,7 +36,7 @@ async fn schemas_of_three_years_are_read_an_unknown_one_is_buried_and_an_outage_
     let first = ["1 Ada CHF", "2 Bob EUR", "3 Cyd USD", "5 Eve EUR"];
     until_true("the good ones are done", || shop.seen() == first).await;
     until_true("the bad ones are buried", || kafka.count(&letters) == 2).await;
-    let reasons: Vec<_> = kafka.read(&letters).iter().map(|letter| reason(letter)).collect();
+    let reasons: Vec<_> = kafka.read(&letters).iter().map(reason).collect();
     let unknown = "undecodable avro: the schema registry has no schema with id 999 (error code 40403)";
     assert!(reasons.iter().any(|reason| reason == unknown), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason == "undecodable avro: buyer: the bytes end too early"), "{reasons:?}");
