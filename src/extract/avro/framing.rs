@@ -5,7 +5,9 @@
 //! (As `SchemaId` and `dual_schema_id_deserializer` of confluent-kafka-python.) Single-object encoding is the
 //! specification's: C3 01 and the fingerprint, lowest byte first.
 
-use crate::extract::{Part, Raw, Rejection, avro::undecodable};
+#[cfg(feature = "schema-registry")]
+use crate::extract::Part;
+use crate::extract::{Raw, Rejection, avro::undecodable};
 
 /// Which schema wrote a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
