@@ -4,9 +4,16 @@
 #[doc = include_str!("docs/handlers.md")]
 pub mod handlers {}
 
-/// How bytes become values: JSON, Protobuf, CloudEvents, a format of your own. Needs features `protobuf`, `cloudevents` and
-/// `testkit` for all that it shows.
-#[cfg(all(feature = "json", feature = "protobuf", feature = "cloudevents", feature = "testkit"))]
+/// How bytes become values: JSON, Avro, Protobuf, CloudEvents, a format of your own. Needs features `avro`,
+/// `schema-registry`, `protobuf`, `cloudevents` and `testkit` for all that it shows.
+#[cfg(all(
+    feature = "avro",
+    feature = "schema-registry",
+    feature = "json",
+    feature = "protobuf",
+    feature = "cloudevents",
+    feature = "testkit"
+))]
 #[doc = include_str!("docs/formats.md")]
 pub mod formats {}
 

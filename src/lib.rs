@@ -7,6 +7,8 @@
 
 pub mod admin;
 mod app;
+#[cfg(feature = "avro")]
+mod avro;
 mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -21,6 +23,8 @@ mod layer;
 mod metrics;
 mod reason;
 mod record;
+#[cfg(feature = "schema-registry")]
+mod registry;
 mod retry;
 mod runtime;
 mod service;
@@ -39,10 +43,14 @@ pub use config::{Config, ConfigError, ConfigMistake};
 pub use error::{BuildError, Mistake, TopicMistake};
 #[cfg(feature = "cloudevents")]
 pub use extract::CloudEvent;
+#[cfg(feature = "schema-registry")]
+pub use extract::SubjectNames;
 pub use extract::{
     Arguments, Attempt, Body, Call, Cancellation, Decode, Destination, Encode, EncodeError, Encoded, FromRecord,
     FromRef, Headers, Key, Limited, Offset, OptionalFromRecord, Part, Partition, Raw, Rejection, State, Topic,
 };
+#[cfg(feature = "avro")]
+pub use extract::{Avro, AvroSchemaError, AvroSchemas, AvroType};
 #[cfg(feature = "protobuf")]
 pub use extract::{FrameError, Protobuf, ProtobufFrame};
 #[cfg(feature = "json")]
@@ -50,6 +58,11 @@ pub use extract::{Json, StrictJson};
 pub use handler::{Async, Asynchronous, Blocking, Callable, Failure, Function, IntoOutcome, Verdict};
 pub use layer::{Around, Next};
 pub use record::Record;
+#[cfg(feature = "schema-registry")]
+pub use registry::{
+    Compatibility, NewSchema, RegisteredSchema, RegistryError, RegistrySettingsError, SchemaKind, SchemaReference,
+    SchemaRegistry, SchemaRegistryBuilder, SubjectVersion, Version,
+};
 pub use retrial_core::{
     history::SourceTime,
     id::Origin,

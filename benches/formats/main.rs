@@ -6,13 +6,19 @@
 //! What the bare side of CloudEvents does: it looks its attributes up among the headers, or reads the document into a
 //! struct whose data is an order, which is less than the extractor does: that keeps extensions, too, and tells what is missing.
 
+mod avro;
 mod orders;
 
+use apache_avro::reader::datum::GenericDatumReader;
+use avro::AvroOrder;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use orders::{Envelope, Message as Encoded, Order, message, order};
 use prost::Message as _;
-use retrial::{Call, CloudEvent, FromRecord, Headers, Json, Protobuf, StrictJson, testkit::Message};
+use retrial::{
+    Avro, AvroSchemas, AvroType, Call, CloudEvent, Destination, Encode, FromRecord, Headers, Json, Protobuf,
+    StrictJson, testkit::Message,
+};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -24,7 +30,11 @@ const DECODES: u32 = 10_000;
 
 /// What the extractor makes of the record, as a handler is given it.
 fn extracted<T: FromRecord<()>>(call: &Call) -> T {
-    let ready = T::from_record(call, &()).now_or_never();
+    extracted_with(call, &())
+}
+
+fn extracted_with<S, T: FromRecord<S>>(call: &Call, state: &S) -> T {
+    let ready = T::from_record(call, state).now_or_never();
     ready.expect("these are ready at once").unwrap_or_else(|rejection| panic!("{rejection}"))
 }
 
@@ -75,6 +85,21 @@ fn protobuf() {
     compare("Protobuf, Confluent", framed.len(), || extracted::<Protobuf<Encoded>>(&call), bare);
 }
 
+fn avro() {
+    let schema = avro::schema();
+    let body = avro::encoded(&schema);
+    let reader = GenericDatumReader::builder(&schema).build().expect("a reader");
+    let bare = || avro::bare(&reader, &body);
+    let fixed = AvroSchemas::fixed(AvroOrder::SCHEMA).expect("a schema");
+    let call = Message::new(body.clone()).first_attempt("orders");
+    compare("Avro", body.len(), || extracted_with::<_, Avro<AvroOrder>>(&call, &fixed), bare);
+    let named = AvroSchemas::single_object();
+    let encoded = Avro(bare()).encode(Destination::body("orders"), &named).now_or_never();
+    let encoded = encoded.expect("ready at once").expect("an order").bytes.expect("bytes");
+    let call = Message::new(encoded.clone()).first_attempt("orders");
+    compare("Avro, single object", encoded.len(), || extracted_with::<_, Avro<AvroOrder>>(&call, &named), bare);
+}
+
 const ATTRIBUTES: [(&str, &str); 5] = [
     ("ce_specversion", "1.0"),
     ("ce_id", "5d7a0b6e-5f2c-4d3c-9b1e-3f1f6f0a7c11"),
@@ -109,5 +134,6 @@ fn main() {
     println!("{:<24} {:>5} {:>12} {:>9} {:>6}", "format", "bytes", "extractor ns", "bare ns", "ratio");
     json();
     protobuf();
+    avro();
     cloud_events();
 }

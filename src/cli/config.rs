@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     broker::kafka::Kafka,
-    config::{Config, keys},
+    config::{Config, example},
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub(super) fn run(command: &Command, screen: &Screen) -> Ended {
             let config = if *effective { config.environment().map_err(Trouble::usage)? } else { config };
             screen.write(&if *effective { config.effective() } else { config.said() })?;
         }
-        Command::Example => screen.write(&keys::example())?,
+        Command::Example => screen.write(&example::example())?,
     }
     Ok(End::Done)
 }

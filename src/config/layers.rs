@@ -206,7 +206,7 @@ fn path_of(variable: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::keys::example, *};
+    use super::{super::example::example, *};
 
     fn read(text: &str) -> Result<Config, String> {
         let (mut config, mut mistakes) = (Config::new(), Vec::new());

@@ -5,6 +5,8 @@
 //! impossible value is an error that names its place, what is allowed, and the nearest known key.
 
 mod error;
+#[cfg(any(feature = "cli", test))]
+pub(crate) mod example;
 mod file;
 mod form;
 pub(crate) mod keys;

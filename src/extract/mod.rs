@@ -6,6 +6,8 @@
 
 mod arguments;
 mod attempt;
+#[cfg(feature = "avro")]
+mod avro;
 mod body;
 mod bytes;
 mod call;
@@ -25,6 +27,8 @@ mod place;
 mod protobuf;
 mod rejection;
 mod state;
+#[cfg(feature = "schema-registry")]
+mod subject;
 mod text;
 mod timestamp;
 mod whole;
@@ -32,12 +36,16 @@ mod whole;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(feature = "avro")]
+pub use self::avro::{Avro, AvroSchemaError, AvroSchemas, AvroType};
 #[cfg(feature = "cloudevents")]
 pub use self::cloud_event::CloudEvent;
 #[cfg(feature = "json")]
 pub use self::json::{Json, StrictJson};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::{FrameError, Protobuf, ProtobufFrame};
+#[cfg(feature = "schema-registry")]
+pub use self::subject::SubjectNames;
 pub use self::{
     arguments::Arguments,
     attempt::Attempt,

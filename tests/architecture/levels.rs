@@ -21,7 +21,7 @@ pub(crate) const LAYOUTS: &[Layout] = &[
     Layout {
         root: "src",
         levels: &[
-            &["clock", "error", "metrics", "reason", "retry"],
+            &["avro", "clock", "error", "metrics", "reason", "registry", "retry"],
             &["record", "config"],
             &["broker", "extract"],
             &["broker::kafka", "broker::sim", "handler"],

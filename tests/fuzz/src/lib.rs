@@ -4,6 +4,7 @@
 
 #![allow(unreachable_pub, reason = "the root's test includes this file as a module")]
 
+pub mod avro;
 pub mod config;
 pub mod control;
 pub mod delays;
@@ -19,6 +20,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("avro", avro::check),
     ("config", config::check),
     ("control", control::check),
     ("delays", delays::check),
