@@ -66,6 +66,11 @@ impl TopicCounters {
     }
 }
 
+/// Counts a dead letter of which no source topic is known.
+pub(crate) fn buried_from_unknown(cause: Cause) {
+    all::DEAD_LETTERS.counter(["unknown", cause.as_str()]).increment(1);
+}
+
 /// What is seldom counted is there from the start all the same: a rate needs a first value.
 fn rare(topic: &str) {
     use HoldReason::{Crashed, ForwardRefused, MetadataFull, OffsetMissing, ReadRefused};

@@ -6,8 +6,8 @@ use super::crew::Report;
 use crate::{
     clock,
     metrics::{
-        GroupCounters, TopicCounters, held_partitions, hops, ignored_metadata, lost_partitions, lost_records,
-        restarted_partitions, seconds, suspects,
+        GroupCounters, TopicCounters, buried_from_unknown, held_partitions, hops, ignored_metadata, lost_partitions,
+        lost_records, restarted_partitions, seconds, suspects,
     },
 };
 use retrial_core::{
@@ -314,8 +314,10 @@ impl Notices {
     /// Dead letters are counted one by one and told together, with the last kind of failure: a bad deploy may bury
     /// thousands a second.
     fn buried(&mut self, topic: TopicIndex, cause: Cause, kind: &str) {
-        if let Some((_, counters)) = self.topics.get(usize::from(topic.0)) {
-            counters.buried(cause);
+        match self.topics.get(usize::from(topic.0)) {
+            Some((_, counters)) => counters.buried(cause),
+            // Of a record that does not say where it stood first.
+            None => buried_from_unknown(cause),
         }
         let untold = self.untold.entry((topic, cause)).or_default();
         untold.0 += 1;

@@ -61,7 +61,7 @@ pub trait AvroType {
 /// async fn ship(Avro(order): Avro<Order>) {
 ///     println!("shipping {} {:?}", order.id, order.note);
 /// }
-/// # let app = retrial::App::group("shop").topic("orders", retrial::handler(ship)).state(AvroSchemas::single_object());
+/// # let app = retrial::App::group("shop").state(AvroSchemas::single_object()).topic("orders", retrial::handler(ship));
 /// # let _ = app.build();
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,6 +109,5 @@ fn schema<T: AvroType>() -> Result<Schema, SchemaError> {
     Schema::parse(T::SCHEMA, T::NAMED)
 }
 
-// The test kit makes records without a broker.
-#[cfg(all(test, feature = "testkit"))]
+#[cfg(test)]
 mod tests;
