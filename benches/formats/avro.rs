@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 
 #[derive(Deserialize, Serialize)]
+#[serde(rename = "Order")]
 pub(crate) struct AvroOrder {
     id: i64,
     customer: Customer,
