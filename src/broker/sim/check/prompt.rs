@@ -28,6 +28,9 @@ const LATE: Duration = Duration::from_secs(1);
 /// For how long who took over from one that vanished shows records before it starts them.
 const WARY: Duration = Duration::from_secs(31);
 
+/// A forward without an answer for this long holds its partition.
+const UNANSWERED: Duration = Duration::from_secs(15);
+
 /// What keeps the records of one process.
 #[derive(Default)]
 struct Desk {
@@ -44,7 +47,8 @@ struct Desk {
     refused: BTreeSet<ForwardId>,
     blocked: BTreeMap<Place, Timestamp>,
     lanes: BTreeMap<(Place, Option<Bytes>), Timestamp>,
-    sent: BTreeMap<ForwardId, Spot>,
+    /// Forwards, with the time when each was handed to the producer first.
+    sent: BTreeMap<ForwardId, (Spot, Timestamp)>,
     /// Partitions taken over from one that vanished: until when it is wary, and whether it has named suspects last.
     inherited: BTreeMap<Place, (Timestamp, bool)>,
 }
@@ -217,7 +221,7 @@ impl Watch {
                 }
             }
             Event::Forwarded { process, id, from, .. } => {
-                self.desks.entry(*process).or_default().sent.insert(*id, from.clone());
+                self.desks.entry(*process).or_default().sent.entry(*id).or_insert_with(|| (from.clone(), now));
             }
             Event::Acknowledged { process, id, result } => self.acknowledged(now, *process, *id, result, terms),
             _ => {}
@@ -238,12 +242,13 @@ impl Watch {
         terms: &Terms,
     ) {
         let desk = self.desks.entry(process).or_default();
-        let Some(spot) = desk.sent.get(&id).cloned() else { return };
+        let Some((spot, sent)) = desk.sent.get(&id).cloned() else { return };
         match result {
             Err(ForwardError::Purged) => {}
             Err(_) => drop(desk.refused.insert(id)),
             Ok(()) => {
-                if desk.refused.remove(&id) {
+                // Nobody answered for long: its partition was held like that of one that is refused (RULES 14).
+                if desk.refused.remove(&id) || now.since(sent) >= UNANSWERED {
                     desk.blocked.insert(spot.place.clone(), now);
                 }
                 self.settled(now, process, &spot, terms);
